@@ -1,0 +1,1 @@
+//! Image archives: docker-archive, OCI archive, OCI layout.

@@ -1,0 +1,2 @@
+//! The `ply` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The documents of container images: manifest, index, config, history, platform, identities.

@@ -1,0 +1,1 @@
+//! Layers of container images: compression now, whiteouts and trees as they come.

@@ -1,0 +1,1 @@
+//! The operations on container images: load, list, inspect, save.

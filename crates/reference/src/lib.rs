@@ -1,0 +1,1 @@
+//! What people call images: references, names, tags, familiar and canonical forms.

@@ -1,0 +1,1 @@
+//! The tar format: one strict reader, one reproducible writer.

@@ -1,0 +1,1 @@
+//! Journeys of the real binary, real peers, faults.
