@@ -1,1 +1,16 @@
-//! Image archives: docker-archive, OCI archive, OCI layout.
+#![doc = include_str!("../README.md")]
+
+mod contents;
+mod error;
+mod go_json;
+mod members;
+mod open;
+mod place;
+mod plan;
+
+pub use contents::{Contents, Packed, PackedImage, PackedLayer};
+pub use error::ArchiveError;
+pub use members::{Folder, Member, MemberMap, Members, TarFile};
+pub use open::{Archive, Container, open};
+pub use place::{Place, Transport};
+pub use plan::{Entry, Format, Plan, PlannedImage, PlannedLayer, PlannedPlatform, Source};

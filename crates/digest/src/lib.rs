@@ -1,1 +1,21 @@
-//! What bytes are called: digests, hashing readers and writers, many SHA-256 streams at once.
+#![doc = include_str!("../README.md")]
+
+mod digest;
+mod hasher;
+mod lanes;
+mod progress;
+#[cfg(feature = "parallel")]
+mod pump;
+#[cfg(feature = "serde")]
+mod serde;
+mod stream;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub use digest::{Digest, DigestError};
+pub use hasher::Hasher;
+pub use lanes::{lanes, update_many};
+pub use progress::Progress;
+#[cfg(feature = "parallel")]
+pub use pump::{Feed, Pump, PumpError, pump};
+pub use stream::{HashingReader, HashingWriter};

@@ -1,1 +1,28 @@
-//! The documents of container images: manifest, index, config, history, platform, identities.
+#![doc = include_str!("../README.md")]
+
+mod blob;
+mod config;
+mod descriptor;
+mod document;
+mod error;
+mod identity;
+mod image;
+mod index;
+pub mod json;
+mod manifest;
+mod media;
+mod platform;
+mod time;
+
+pub use blob::{BlobError, BlobSink, BlobSource, Region};
+pub use config::{Config, History, RootFs};
+pub use descriptor::{Descriptor, annotation};
+pub use document::{CONFIG_LIMIT, Document, MANIFEST_LIMIT};
+pub use error::DocumentError;
+pub use identity::{ChainId, DiffId, chain_ids};
+pub use image::{Image, Layer, Target};
+pub use index::{Index, MAX_INDEX_DEPTH};
+pub use manifest::Manifest;
+pub use media::MediaType;
+pub use platform::{Platform, PlatformError};
+pub use time::Timestamp;

@@ -1,1 +1,5 @@
-//! Layers of container images: compression now, whiteouts and trees as they come.
+#![doc = include_str!("../README.md")]
+
+pub mod compression;
+
+pub use compression::*;

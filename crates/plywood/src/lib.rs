@@ -1,1 +1,26 @@
-//! The operations on container images: load, list, inspect, save.
+#![doc = include_str!("../README.md")]
+
+pub mod check;
+mod engine;
+mod error;
+pub mod history;
+pub mod list;
+pub mod load;
+pub mod prune;
+mod receive;
+pub mod remove;
+pub mod save;
+mod select;
+pub mod tag;
+mod transfer;
+mod view;
+mod watch;
+
+pub use engine::Engine;
+pub use error::Error;
+pub use select::{Candidate, Platforms};
+pub use view::{View, ViewLayer};
+pub use watch::{Silent, Task, Watch};
+
+pub use ply_archive::{Format, Place, PlannedLayer};
+pub use ply_image::{ChainId, DiffId, Platform, PlatformError, Timestamp};

@@ -1,1 +1,19 @@
-//! A content-addressed store of container images on disk.
+#![doc = include_str!("../README.md")]
+
+mod blobs;
+mod catalog;
+mod collect;
+mod error;
+mod index_file;
+mod ingest;
+mod layout;
+mod lock;
+mod store;
+
+pub use blobs::StoredBlob;
+pub use catalog::{Catalog, Facts, ImageFacts, LayerFacts, Name, Record};
+pub use collect::Collected;
+pub use error::StoreError;
+pub use index_file::Names;
+pub use ingest::{Ingest, IngestBlob};
+pub use store::{Hold, Store};

@@ -1,0 +1,60 @@
+use std::io;
+
+use ply_image::DocumentError;
+
+/// Why an archive could not be read or laid out.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// The system refused.
+    #[error("cannot {doing} {path}")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// To which file or member.
+        path: String,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// The tar around it is not a tar, or ends too early.
+    #[error(transparent)]
+    Tar(#[from] ply_tar::TarError),
+    /// A document in it is not what it should be.
+    #[error("{member}")]
+    Document {
+        /// The member.
+        member: String,
+        /// What is wrong with it.
+        source: DocumentError,
+    },
+    /// Something in it must not be there, or is not as it should be.
+    #[error("{member} {why}")]
+    Member {
+        /// The member, escaped.
+        member: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A document names a member that is not there.
+    #[error("{wanted} is missing; {by} names it")]
+    Missing {
+        /// The member that is not there, escaped.
+        wanted: String,
+        /// The document that names it.
+        by: String,
+    },
+    /// It holds no image that this project knows how to read.
+    #[error("no image in it: neither index.json nor manifest.json nor repositories is there")]
+    NoImage,
+    /// It is compressed as a whole, so that nothing in it can be found without reading it all.
+    #[error("compressed as a whole ({0}): load it, or decompress it first")]
+    Compressed(ply_layer::Compression),
+}
+
+/// Text from an archive, fit for a message: escaped, and not too long.
+pub(crate) fn shown(text: &str) -> String {
+    let mut shown: String = text.escape_debug().take(160).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}

@@ -1,0 +1,332 @@
+//! The command line: verbs and flags, spelled as Docker spells them where Docker has them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::complete::images;
+use crate::help::HELP;
+
+/// Container images without a daemon.
+#[derive(Debug, Parser)]
+#[command(name = "ply", version, override_help = HELP, subcommand_required = true, arg_required_else_help = true)]
+#[command(max_term_width = 110, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Where images are kept
+    #[arg(long, global = true, env = "PLY_STORE", hide_env_values = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) store: Option<PathBuf>,
+    /// Threads to work with; 0 for one a core
+    #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) threads: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Load(Load),
+    Save(Save),
+    Images(Images),
+    Inspect(Inspect),
+    History(History),
+    Layers(Layers),
+    Name(Name),
+    Tag(Tag),
+    Rmi(Rmi),
+    /// The verbs as Docker spells them under `image`
+    #[command(subcommand, disable_help_subcommand = true)]
+    Image(Image),
+    Check(Check),
+    /// Print a script that completes verbs, flags and images: `ply completion bash > FILE`, and source it
+    Completion {
+        /// bash, zsh, fish, elvish or powershell
+        shell: String,
+    },
+    /// Write a man page for each verb
+    Man {
+        /// The folder they go to
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Image {
+    #[command(visible_alias = "list")]
+    Ls(Images),
+    Load(Load),
+    Save(Save),
+    Inspect(Inspect),
+    History(History),
+    Tag(Tag),
+    #[command(visible_alias = "remove")]
+    Rm(Rmi),
+    Prune(Prune),
+}
+
+/// Load images from an archive, a layout or a pipe
+///
+/// Every byte is checked before a name points to it: all is loaded, or nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply load -i app.tar\n  ssh server docker save app | ply load")]
+pub(crate) struct Load {
+    /// The archive, or the folder of a layout; stdin without it
+    #[arg(short, long, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
+    pub(crate) input: Option<PathBuf>,
+    /// No bars
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Platforms to load, joined by commas: linux/arm64; or all. [the host's; all if it is not there]
+    #[arg(long, value_name = "LIST")]
+    pub(crate) platform: Option<String>,
+    /// Name the image so, and not as the archive does
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tag: Option<String>,
+    /// Load only this image of the archive
+    #[arg(long, value_name = "NAME")]
+    pub(crate) only: Option<String>,
+    /// Fail if a name is another image's already
+    #[arg(long)]
+    pub(crate) no_clobber: bool,
+    /// json: a line of JSON for each image
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<LineFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LineFormat {
+    Json,
+}
+
+/// Save images to an archive, or only what the other side lacks
+///
+/// Several images share their layers. IMAGE without a tag means all tags of the repository. What is written is
+/// hashed on the way: a damaged blob never leaves with exit 0.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply save -o app.tar app:1 app:2\n  ssh server ply layers -q base:1 | ply save --without - app:1 | ssh server ply load")]
+pub(crate) struct Save {
+    /// The file to write; stdout without it
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// docker: plain layers, read by every tool; oci: blobs as they are
+    #[arg(long, value_enum, default_value_t = ArchiveFormat::Docker)]
+    pub(crate) format: ArchiveFormat,
+    /// Platforms to save, joined by commas; or all. [docker: the host's; oci: all that are here]
+    #[arg(long, value_name = "LIST")]
+    pub(crate) platform: Option<String>,
+    /// Leave out layers the other side has: those of an image, or listed in a file, or on stdin
+    #[arg(long, value_name = "IMAGE|FILE|-", value_hint = ValueHint::FilePath)]
+    pub(crate) without: Vec<String>,
+    /// Compress the whole archive: gzip or zstd, with a level as in zstd:9
+    #[arg(long, value_name = "KIND[:LEVEL]")]
+    pub(crate) compress: Option<String>,
+    /// Write nothing; say what would travel
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Images by name, ID or digest
+    #[arg(value_name = "IMAGE", required = true, add = images())]
+    pub(crate) images: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ArchiveFormat {
+    Docker,
+    Oci,
+}
+
+/// List images
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply images --filter dangling=true\n  ply images ./app.tar")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of Docker's")]
+pub(crate) struct Images {
+    /// Accepted for Docker's sake: there are no hidden images here
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// Only IDs
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// IDs with all their digits
+    #[arg(long)]
+    pub(crate) no_trunc: bool,
+    /// Show digests
+    #[arg(long)]
+    pub(crate) digests: bool,
+    /// Sort by created, name or size
+    #[arg(long, value_enum, value_name = "KEY")]
+    pub(crate) sort: Option<Sort>,
+    /// dangling=BOOL, label=KEY[=VALUE], before=IMAGE, since=IMAGE, reference=PATTERN, until=TIME
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub(crate) filter: Vec<String>,
+    /// table, table TEMPLATE, json, or a Go template
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    /// Only this repository or name; or an archive that is not loaded
+    #[arg(value_name = "NAME[:TAG]", add = images())]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sort {
+    Created,
+    Name,
+    Size,
+}
+
+/// Show all that is known of an image
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply inspect -f '{{.Id}} {{len .RootFS.Layers}}' app:1\n  ply inspect ./app.tar")]
+pub(crate) struct Inspect {
+    /// A Go template, or json
+    #[arg(short, long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    /// Which platform of an image with several
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// Only images can be inspected
+    #[arg(long = "type", value_name = "image")]
+    pub(crate) kind: Option<Inspected>,
+    /// Images by name, ID, digest or place
+    #[arg(value_name = "IMAGE", required = true, add = images())]
+    pub(crate) images: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Inspected {
+    Image,
+}
+
+/// Show the steps that made an image
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply history app:1\n  ply history --layers --no-trunc docker-archive:app.tar")]
+pub(crate) struct History {
+    /// Nothing shortened
+    #[arg(long)]
+    pub(crate) no_trunc: bool,
+    /// Only IDs
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Sizes and dates for people
+    #[arg(short = 'H', long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) human: bool,
+    /// With each step the layer it made: DiffID, ChainID, digest, media type
+    #[arg(long)]
+    pub(crate) layers: bool,
+    /// Which platform of an image with several
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// table, table TEMPLATE, json, or a Go template
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    /// The image
+    #[arg(value_name = "IMAGE", add = images())]
+    pub(crate) image: String,
+}
+
+/// Show the layers of an image and who shares them
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply layers app:1\n  ply layers -q app:1 | ssh server ply save --without - app:2 | ply load")]
+pub(crate) struct Layers {
+    /// Only DiffIDs, whole
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Digests with all their digits
+    #[arg(long)]
+    pub(crate) no_trunc: bool,
+    /// Exact sizes
+    #[arg(long)]
+    pub(crate) bytes: bool,
+    /// JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Which platform of an image with several
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// Images by name, ID, digest or place
+    #[arg(value_name = "IMAGE", required = true, add = images())]
+    pub(crate) images: Vec<String>,
+}
+
+/// Take a name apart
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply name nginx\n  ply name --json localhost:5000/a/b:1")]
+pub(crate) struct Name {
+    /// JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Names, tagged or not
+    #[arg(value_name = "REF", required = true)]
+    pub(crate) names: Vec<String>,
+}
+
+/// Give an image another name
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply tag app:1 app:stable\n  ply tag 82e97ab03902 registry.example/team/app:1")]
+pub(crate) struct Tag {
+    /// The image
+    #[arg(value_name = "IMAGE", add = images())]
+    pub(crate) image: String,
+    /// Its new name
+    #[arg(value_name = "NAME[:TAG]")]
+    pub(crate) name: String,
+}
+
+/// Remove names, and images with their last name
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply rmi app:1\n  ply rmi -f 82e97ab03902")]
+pub(crate) struct Rmi {
+    /// Remove an image by ID with all its names; what is not there is no error
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Accepted for Docker's sake: there are no untagged parents here
+    #[arg(long)]
+    pub(crate) no_prune: bool,
+    /// Images by name, ID or digest
+    #[arg(value_name = "IMAGE", required = true, add = images())]
+    pub(crate) images: Vec<String>,
+}
+
+/// Remove images nobody needs
+///
+/// Those without a name; with --all every image; with --keep all but the newest tags of each repository.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply image prune -f\n  ply image prune --keep 3 --dry-run")]
+pub(crate) struct Prune {
+    /// Images with names too
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// until=TIME or AGE, label=KEY[=VALUE], label!=KEY[=VALUE]
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) filter: Vec<String>,
+    /// Keep so many of the newest tags of each repository, and remove the others
+    #[arg(long, value_name = "N", conflicts_with = "all")]
+    pub(crate) keep: Option<usize>,
+    /// Remove nothing; say what would go
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) force: bool,
+}
+
+/// Hash everything again, and repair it from an archive
+///
+/// Damaged blobs are moved aside, so that loading the image again heals it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply check\n  ply check app:1 --repair app.tar")]
+pub(crate) struct Check {
+    /// Take good copies of what is damaged or missing from this archive or layout
+    #[arg(long, value_name = "ARCHIVE", value_hint = ValueHint::AnyPath)]
+    pub(crate) repair: Option<PathBuf>,
+    /// JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Only this image
+    #[arg(value_name = "IMAGE", add = images())]
+    pub(crate) image: Option<String>,
+}

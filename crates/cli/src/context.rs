@@ -1,0 +1,64 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use plywood::{Engine, Error};
+
+use crate::arguments::Global;
+use crate::bars::Bars;
+
+/// What every verb needs: where the store is, who watches long work, and whether somebody pressed Ctrl-C.
+#[derive(Debug)]
+pub(crate) struct Context {
+    store: PathBuf,
+    threads: usize,
+    bars: Bars,
+}
+
+impl Context {
+    pub(crate) fn new(global: &Global) -> Result<Self, Error> {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            // The second one ends the program at once, should the first not be heeded.
+            let twice = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted));
+            twice
+                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupted)))
+                .map_err(|e| Error::Misuse(format!("cannot listen for signals: {e}")))?;
+        }
+        let store = match &global.store {
+            Some(store) => store.clone(),
+            None => default_store()?,
+        };
+        Ok(Self { store, threads: global.threads, bars: Bars::new(interrupted) })
+    }
+
+    pub(crate) fn engine(&self) -> Result<Engine<'_>, Error> {
+        let mut engine = Engine::open(&self.store)?;
+        engine.watch = &self.bars;
+        engine.threads = self.threads;
+        Ok(engine)
+    }
+
+    /// The same, without a word about how far it is.
+    pub(crate) fn quiet_engine(&self) -> Result<Engine<'_>, Error> {
+        self.bars.hide();
+        self.engine()
+    }
+}
+
+/// Root's images are the machine's; everybody else's are their own.
+pub(crate) fn default_store() -> Result<PathBuf, Error> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(PathBuf::from("/var/lib/ply"));
+    }
+    let from = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|p| p.is_absolute());
+    from("XDG_DATA_HOME")
+        .or_else(|| from("HOME").map(|home| home.join(".local/share")))
+        .map(|data| data.join("ply"))
+        .ok_or_else(|| Error::Misuse("neither HOME nor XDG_DATA_HOME is set: say --store DIR".to_owned()))
+}
+
+/// Whether somebody asked to stop.
+pub(crate) fn stopped(flag: &AtomicBool) -> bool {
+    flag.load(Ordering::Relaxed)
+}

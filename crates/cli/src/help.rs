@@ -1,0 +1,37 @@
+/// What `ply` alone and `ply --help` print.
+pub(crate) const HELP: &str = "\
+Container images without a daemon: load, look into, save.
+
+Usage: ply [--store DIR] VERB ...
+
+Move
+  load         Load images from an archive, a layout or a pipe
+  save         Save images to an archive, or only what the other side lacks
+
+Look
+  images       List images
+  inspect      Show all that is known of an image
+  history      Show the steps that made an image
+  layers       Show the layers of an image and who shares them
+  name         Take a name apart
+
+Store
+  tag          Give an image another name
+  rmi          Remove names, and images with their last name
+  image prune  Remove images nobody needs
+  check        Hash everything again, and repair it from an archive
+
+More
+  image        The same verbs as Docker spells them: image ls, image rm, ...
+  completion   Print a script that completes verbs, flags and images
+  man          Write man pages
+
+Options
+  --store DIR    Where images are kept [PLY_STORE; root: /var/lib/ply, else ~/.local/share/ply]
+  --threads N    Threads to work with [one a core]
+  -h, --help     This help; of a verb with `ply VERB --help`
+  -V, --version  Print the version
+
+IMAGE is a name, an ID or the beginning of one; where a command only reads, also an archive or layout
+that is not loaded: docker-archive:FILE[:NAME], oci-archive:FILE[:NAME], oci:DIR[:NAME], ./FILE
+";

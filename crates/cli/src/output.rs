@@ -1,0 +1,40 @@
+//! Results go to stdout, whole, and a reader who has seen enough is no error.
+
+use std::io::{self, ErrorKind, Write};
+
+use serde::Serialize;
+use serde_json::ser::{PrettyFormatter, Serializer};
+
+use crate::report::Failure;
+
+/// Prints text to stdout.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Err(Failure::Closed),
+        Err(e) => Err(Failure::Message(format!("cannot write to stdout: {e}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Prints a line to stdout.
+pub(crate) fn line(text: &str) -> Result<(), Failure> {
+    print(&format!("{text}\n"))
+}
+
+/// Prints JSON as Docker does: indented by four.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    let formatter = PrettyFormatter::with_indent(b"    ");
+    value
+        .serialize(&mut Serializer::with_formatter(&mut text, formatter))
+        .map_err(|e| Failure::Message(format!("cannot write JSON: {e}")))?;
+    text.push(b'\n');
+    print(&String::from_utf8_lossy(&text))
+}
+
+/// Prints JSON on one line.
+pub(crate) fn json_line(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value).map_err(|e| Failure::Message(format!("cannot write JSON: {e}")))?;
+    line(&text)
+}

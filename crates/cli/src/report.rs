@@ -1,0 +1,153 @@
+//! How failures are told: one line that says what failed, with which thing, and why; then what can be done.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use plywood::Error;
+
+use crate::escape::{self, Lines};
+use crate::template::TemplateError;
+
+/// How a verb ended that printed what it had to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Done,
+    Failed,
+}
+
+/// How a verb failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The operation did.
+    Engine(Error),
+    /// Nobody reads what we print any more.
+    Closed,
+    /// Something about the arguments is wrong that their parser cannot know.
+    Misuse(String),
+    /// Anything else.
+    Message(String),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<TemplateError> for Failure {
+    fn from(error: TemplateError) -> Self {
+        Self::Message(error.to_string())
+    }
+}
+
+/// Tells a failure and gives the exit code: 1 failed, 2 misused, 130 stopped.
+pub(crate) fn report(failure: &Failure) -> ExitCode {
+    match failure {
+        Failure::Closed => ExitCode::FAILURE,
+        Failure::Engine(Error::Misuse(why)) | Failure::Misuse(why) => {
+            say(why);
+            ExitCode::from(2)
+        }
+        Failure::Engine(Error::Interrupted) => {
+            say("stopped; what was begun was undone");
+            ExitCode::from(130)
+        }
+        Failure::Message(why) => {
+            say(why);
+            ExitCode::FAILURE
+        }
+        Failure::Engine(error) => {
+            if closed_pipe(error) {
+                return ExitCode::FAILURE;
+            }
+            tell(error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Tells an error of an operation, its causes, and a hint where there is one.
+pub(crate) fn tell(error: &Error) {
+    say(&format!("{}{}", chain(error), hint(error).unwrap_or_default()));
+}
+
+/// A note to people: nothing failed.
+pub(crate) fn note(text: &str) {
+    say(text);
+}
+
+fn say(text: &str) {
+    let text = escape::text(text, Lines::Keep);
+    // Where stderr is closed there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "ply: {text}");
+}
+
+/// What the argument parser says, in our words; help and version are no failure.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = write!(std::io::stdout(), "{}", error.render());
+        return ExitCode::SUCCESS;
+    }
+    let text = error.render().to_string();
+    let _ = write!(std::io::stderr(), "{}", text.strip_prefix("error: ").map_or_else(|| text.clone(), |t| format!("ply: {t}")));
+    ExitCode::from(2)
+}
+
+/// An error and its causes on one line, none told twice.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !cause_text.is_empty() && !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// The first of an error and its causes that is one of ours with a hint.
+fn hint(error: &Error) -> Option<String> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(at) = next {
+        match at.downcast_ref::<Error>() {
+            Some(Error::NoSuchImage { nearest: Some(nearest), .. }) => {
+                return Some(format!(". Did you mean {nearest}?"));
+            }
+            Some(Error::Ambiguous { candidates, .. }) => {
+                let list: Vec<String> = candidates
+                    .iter()
+                    .map(|c| {
+                        let names = if c.names.is_empty() { "no name".to_owned() } else { c.names.join(", ") };
+                        format!("{} ({names})", c.id.short())
+                    })
+                    .collect();
+                return Some(format!(": {}", list.join(", ")));
+            }
+            Some(Error::LayersMissing { layers }) => {
+                let mut text = ":".to_owned();
+                for (id, by) in layers {
+                    text.push_str(&format!("\n  {id}  {}", crate::table::ellipsis(by, 60)));
+                }
+                text.push_str("\nLoad the image they belong to first, or save without --without. Nothing was loaded.");
+                return Some(text);
+            }
+            _ => {}
+        }
+        next = at.source();
+    }
+    None
+}
+
+fn closed_pipe(error: &Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(at) = next {
+        if at.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe) {
+            return true;
+        }
+        next = at.source();
+    }
+    false
+}

@@ -1,0 +1,150 @@
+//! Sizes and spans of time in Docker's words, as its `go-units` package spells them.
+
+use std::time::Duration;
+
+const UNITS: [&str; 9] = ["B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"];
+
+/// A number of bytes with three digits that count, as `docker images` shows it: `1.19GB`, `124MB`, `0B`.
+pub(crate) fn size(bytes: u64) -> String {
+    size_with_precision(bytes, 3)
+}
+
+/// A number of bytes with `digits` digits that count (go-units `HumanSizeWithPrecision`); decimal units.
+pub(crate) fn size_with_precision(bytes: u64, digits: usize) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "go-units counts in float64 as well")]
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1000.0 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    format!("{}{}", general(value, digits.max(1)), UNITS.get(unit).unwrap_or(&""))
+}
+
+/// C's and Go's `%.*g` for a number that is not negative: no trailing zeros, an exponent where the rounded
+/// number has more digits before its point than `digits` (so 999,600 bytes are `1e+03kB`, in Docker too).
+fn general(value: f64, digits: usize) -> String {
+    let scientific = format!("{value:.*e}", digits - 1);
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: usize = exponent.parse().unwrap_or(0);
+    if exponent >= digits {
+        return format!("{}e+{exponent:02}", without_trailing_zeros(mantissa));
+    }
+    without_trailing_zeros(&format!("{value:.*}", digits - 1 - exponent)).to_owned()
+}
+
+fn without_trailing_zeros(number: &str) -> &str {
+    match number.contains('.') {
+        true => number.trim_end_matches('0').trim_end_matches('.'),
+        false => number,
+    }
+}
+
+/// A span of time, rounded as go-units' `HumanDuration` does: `About an hour`, `3 weeks`.
+pub(crate) fn duration(span: Duration) -> String {
+    const HOUR: u64 = 3600;
+    const DAY: u64 = 24 * HOUR;
+    const WEEK: u64 = 7 * DAY;
+    const MONTH: u64 = 30 * DAY;
+    const YEAR: u64 = 365 * DAY;
+
+    let seconds = span.as_secs();
+    // Half a unit and more counts as a whole one.
+    let rounded = |unit: u64| (seconds + unit / 2) / unit;
+    match seconds {
+        0 => "Less than a second".to_owned(),
+        1 => "1 second".to_owned(),
+        2..60 => format!("{seconds} seconds"),
+        60..120 => "About a minute".to_owned(),
+        120..HOUR => format!("{} minutes", seconds / 60),
+        _ if rounded(HOUR) == 1 => "About an hour".to_owned(),
+        _ if rounded(HOUR) < 48 => format!("{} hours", rounded(HOUR)),
+        _ if seconds < 2 * WEEK => format!("{} days", rounded(DAY)),
+        _ if seconds < 2 * MONTH => format!("{} weeks", rounded(WEEK)),
+        _ if seconds < 2 * YEAR => format!("{} months", rounded(MONTH)),
+        _ => format!("{} years", rounded(YEAR)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_as_docker_prints_them() {
+        // From go-units' size_test.go and its documentation, and (with 3 digits) from `docker images`.
+        let check = |bytes: u64, digits: usize, expect: &str| {
+            assert_eq!(size_with_precision(bytes, digits), expect, "{bytes} with {digits} digits");
+        };
+        check(1000, 4, "1kB");
+        check(1024, 4, "1.024kB");
+        check(1_000_000, 4, "1MB");
+        check(1_048_576, 4, "1.049MB");
+        check(2_000_000, 4, "2MB");
+        check(3_420_000_000, 4, "3.42GB");
+        check(5_372_000_000_000, 4, "5.372TB");
+        check(2_220_000_000_000_000, 4, "2.22PB");
+        check(0, 3, "0B");
+        check(7, 3, "7B");
+        check(100, 3, "100B");
+        check(999, 3, "999B");
+        check(4_096, 3, "4.1kB");
+        check(1_982_256, 3, "1.98MB");
+        check(14_450_391, 3, "14.5MB");
+        check(123_999_999, 3, "124MB");
+        check(100_000_000, 3, "100MB");
+        check(999_600, 3, "1e+03kB");
+        check(1_192_450_048, 3, "1.19GB");
+        check(u64::MAX, 3, "18.4EB");
+    }
+
+    #[test]
+    fn spans_as_docker_prints_them() {
+        // From go-units' duration_test.go.
+        const MINUTE: f64 = 60.0;
+        const HOUR: f64 = 60.0 * MINUTE;
+        const DAY: f64 = 24.0 * HOUR;
+        const WEEK: f64 = 7.0 * DAY;
+        const MONTH: f64 = 30.0 * DAY;
+        const YEAR: f64 = 365.0 * DAY;
+        let check = |seconds: f64, expect: &str| {
+            assert_eq!(duration(Duration::from_secs_f64(seconds)), expect, "{seconds} s");
+        };
+        check(0.45, "Less than a second");
+        check(1.0, "1 second");
+        check(45.0, "45 seconds");
+        check(MINUTE, "About a minute");
+        check(MINUTE + 40.0, "About a minute");
+        check(3.0 * MINUTE, "3 minutes");
+        check(35.0 * MINUTE, "35 minutes");
+        check(35.0 * MINUTE + 40.0, "35 minutes");
+        check(HOUR, "About an hour");
+        check(HOUR + 29.0 * MINUTE, "About an hour");
+        check(HOUR + 31.0 * MINUTE, "2 hours");
+        check(HOUR + 59.0 * MINUTE, "2 hours");
+        check(3.0 * HOUR, "3 hours");
+        check(3.0 * HOUR + 29.0 * MINUTE, "3 hours");
+        check(3.0 * HOUR + 31.0 * MINUTE, "4 hours");
+        check(DAY, "24 hours");
+        check(DAY + 12.0 * HOUR, "36 hours");
+        check(2.0 * DAY, "2 days");
+        check(7.0 * DAY, "7 days");
+        check(13.0 * DAY + 5.0 * HOUR, "13 days");
+        check(2.0 * WEEK, "2 weeks");
+        check(2.0 * WEEK + 4.0 * DAY, "3 weeks");
+        check(3.0 * WEEK, "3 weeks");
+        check(4.0 * WEEK, "4 weeks");
+        check(4.0 * WEEK + 3.0 * DAY, "4 weeks");
+        check(MONTH, "4 weeks");
+        check(MONTH + 2.0 * WEEK, "6 weeks");
+        check(2.0 * MONTH, "2 months");
+        check(2.0 * MONTH + 2.0 * WEEK, "2 months");
+        check(3.0 * MONTH + WEEK, "3 months");
+        check(5.0 * MONTH + 2.0 * WEEK, "5 months");
+        check(13.0 * MONTH, "13 months");
+        check(23.0 * MONTH, "23 months");
+        check(24.0 * MONTH, "24 months");
+        check(2.0 * YEAR, "2 years");
+        check(3.0 * YEAR + 2.0 * MONTH, "3 years");
+    }
+}

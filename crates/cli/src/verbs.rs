@@ -1,0 +1,64 @@
+//! The verbs, a file each.
+
+mod check;
+mod history;
+mod images;
+mod inspect;
+mod layers;
+mod load;
+mod name;
+mod prune;
+mod rmi;
+mod save;
+mod scripts;
+mod tag;
+
+use plywood::{Error, Platforms};
+
+use crate::arguments::{Image, Verb};
+use crate::context::Context;
+use crate::report::{Exit, Failure};
+
+/// How a verb ends.
+pub(crate) type Outcome = Result<Exit, Failure>;
+
+pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
+    match verb {
+        Verb::Load(a) | Verb::Image(Image::Load(a)) => load::run(context, &a),
+        Verb::Save(a) | Verb::Image(Image::Save(a)) => save::run(context, &a),
+        Verb::Images(a) | Verb::Image(Image::Ls(a)) => images::run(context, &a),
+        Verb::Inspect(a) | Verb::Image(Image::Inspect(a)) => inspect::run(context, &a),
+        Verb::History(a) | Verb::Image(Image::History(a)) => history::run(context, &a),
+        Verb::Layers(a) => layers::run(context, &a),
+        Verb::Name(a) => name::run(&a),
+        Verb::Tag(a) | Verb::Image(Image::Tag(a)) => tag::run(context, &a),
+        Verb::Rmi(a) | Verb::Image(Image::Rm(a)) => rmi::run(context, &a),
+        Verb::Image(Image::Prune(a)) => prune::run(context, &a),
+        Verb::Check(a) => check::run(context, &a),
+        Verb::Completion { shell } => scripts::completion(&shell),
+        Verb::Man { dir } => scripts::man(&dir),
+    }
+}
+
+/// Reads `--platform` of a verb that takes several.
+fn platforms(list: Option<&str>) -> Result<Platforms, Failure> {
+    match list {
+        None => Ok(Platforms::Host),
+        Some("all") => Ok(Platforms::All),
+        Some(list) => list.split(',').map(platform).collect::<Result<_, _>>().map(Platforms::These),
+    }
+}
+
+/// Reads a platform.
+fn platform(text: &str) -> Result<plywood::Platform, Failure> {
+    text.trim().parse().map_err(|e: plywood::PlatformError| Failure::Misuse(e.to_string()))
+}
+
+/// A name that is to be given, with a tag.
+fn new_name(text: &str) -> Result<ply_reference::Reference, Failure> {
+    let name = ply_reference::Reference::parse(text).map_err(Error::from)?;
+    if name.digest().is_some() {
+        return Err(Failure::Message(format!("{text}: a name that is given cannot hold a digest")));
+    }
+    Ok(name.with_default_tag())
+}

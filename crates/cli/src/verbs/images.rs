@@ -1,0 +1,118 @@
+use plywood::list::{Filter, Row};
+use plywood::Place;
+
+use super::Outcome;
+use crate::arguments::{Images, Sort};
+use crate::context::Context;
+use crate::escape::{self, Lines};
+use crate::report::{Exit, Failure};
+use crate::template::{Data, IMAGES, IMAGES_WITH_DIGESTS, Listing};
+use crate::{output, units, when};
+
+pub(crate) fn run(context: &Context, arguments: &Images) -> Outcome {
+    let engine = context.engine()?;
+    let mut rows = match arguments.name.as_deref().and_then(Place::parse) {
+        Some(place) => engine.list_archive(&place)?,
+        None => {
+            let filter = filter(arguments)?;
+            let rows = engine.list(&filter)?;
+            if arguments.quiet || rows.iter().all(|row| row.size.is_some()) {
+                rows
+            } else {
+                engine.count_missing()?;
+                engine.list(&filter)?
+            }
+        }
+    };
+    match arguments.sort {
+        None | Some(Sort::Created) => {}
+        Some(Sort::Name) => rows.sort_by_cached_key(|r| r.name.as_ref().map(ply_reference::Reference::familiar)),
+        Some(Sort::Size) => rows.sort_by_key(|r| std::cmp::Reverse(r.size)),
+    }
+    print(&rows, arguments)?;
+    Ok(Exit::Done)
+}
+
+fn filter(arguments: &Images) -> Result<Filter, Failure> {
+    let mut filter = parse_filter(&arguments.filter)?;
+    if let Some(name) = &arguments.name {
+        filter.references = vec![pattern(name)?];
+    }
+    Ok(filter)
+}
+
+fn pattern(text: &str) -> Result<ply_reference::Pattern, Failure> {
+    ply_reference::Pattern::parse(text).map_err(|e| Failure::Misuse(e.to_string()))
+}
+
+/// Reads `--filter KEY=VALUE`, as `docker images` and `docker image prune` take it.
+pub(super) fn parse_filter(given: &[String]) -> Result<Filter, Failure> {
+    let mut filter = Filter::default();
+    for given in given {
+        let Some((key, value)) = given.split_once('=') else {
+            return Err(Failure::Misuse(format!("invalid filter {given:?}: write KEY=VALUE")));
+        };
+        let label = || {
+            let (key, value) = value.split_once('=').map_or((value, None), |(k, v)| (k, Some(v.to_owned())));
+            (key.to_owned(), value)
+        };
+        match key {
+            "dangling" => {
+                filter.dangling = Some(match value {
+                    "true" | "1" => true,
+                    "false" | "0" => false,
+                    _ => return Err(Failure::Misuse(format!("invalid filter 'dangling={value}': true or false"))),
+                });
+            }
+            "label" => filter.labels.push(label()),
+            "label!" => filter.not_labels.push(label()),
+            "before" => filter.before.push(value.to_owned()),
+            "since" => filter.since.push(value.to_owned()),
+            "reference" => filter.references.push(pattern(value)?),
+            "until" => {
+                let until = when::moment(value)
+                    .ok_or_else(|| Failure::Misuse(format!("{value:?} is neither a time nor an age such as 24h")))?;
+                filter.until = Some(filter.until.map_or(until, |other| other.min(until)));
+            }
+            _ => return Err(Failure::Misuse(format!("invalid filter '{key}'"))),
+        }
+    }
+    Ok(filter)
+}
+
+fn print(rows: &[Row], arguments: &Images) -> Result<(), Failure> {
+    let id = |row: &Row| if arguments.no_trunc { row.id.to_string() } else { row.id.short() };
+    if arguments.quiet && arguments.format.is_none() {
+        let ids: String = rows.iter().map(|row| id(row) + "\n").collect();
+        return output::print(&ids);
+    }
+    let columns = if arguments.digests { &IMAGES_WITH_DIGESTS } else { &IMAGES };
+    let listing = Listing::parse(arguments.format.as_deref().unwrap_or("table"), columns)?;
+    let now = plywood::Timestamp::now();
+    let text = listing.render(rows.iter().map(|row| data(row, id(row), now)))?;
+    output::print(&text)
+}
+
+fn data(row: &Row, id: String, now: plywood::Timestamp) -> Data<'static> {
+    let none = || "<none>".to_owned();
+    let repository = row.name.as_ref().map_or_else(none, |n| n.name().familiar());
+    let tag = row.name.as_ref().and_then(|n| n.tag()).map_or_else(none, |t| t.as_str().to_owned());
+    let created = row.created.map(|t| when::from_unix(t.seconds, t.nanoseconds));
+    let now = when::from_unix(now.seconds, now.nanoseconds);
+    let size = row.size.map_or_else(|| "N/A".to_owned(), units::size);
+    let clean = |text: String| escape::text(&text, Lines::Escape).into_owned();
+    let not_known = || "N/A".to_owned();
+    Data::row([
+        ("ID", id),
+        ("Repository", clean(repository)),
+        ("Tag", clean(tag)),
+        ("Digest", row.digest.map_or_else(none, |d| d.to_string())),
+        ("CreatedSince", created.map_or_else(String::new, |t| when::image_age(t, now))),
+        ("CreatedAt", created.map_or_else(String::new, |t| when::go_text(t, &when::zone()))),
+        ("Size", size.clone()),
+        ("VirtualSize", size),
+        ("Containers", not_known()),
+        ("SharedSize", not_known()),
+        ("UniqueSize", not_known()),
+    ])
+}

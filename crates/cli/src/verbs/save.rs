@@ -1,0 +1,93 @@
+use std::io::{IsTerminal, Write};
+
+use ply_layer::Encoding;
+use plywood::save::{Options, Saving};
+
+use super::{Outcome, platforms};
+use crate::arguments::{ArchiveFormat, Save};
+use crate::context::Context;
+use crate::report::{Exit, Failure};
+use crate::table::Table;
+use crate::{output, units};
+
+pub(crate) fn run(context: &Context, arguments: &Save) -> Outcome {
+    if arguments.output.is_none() && !arguments.dry_run && std::io::stdout().is_terminal() {
+        return Err(Failure::Misuse(
+            "a terminal is no place for an archive: use -o FILE, or a pipe".to_owned(),
+        ));
+    }
+    let engine = context.engine()?;
+    let read_list = |given: &str| match given {
+        "-" => std::io::read_to_string(std::io::stdin()),
+        path => std::fs::read_to_string(path),
+    };
+    let options = Options {
+        format: match arguments.format {
+            ArchiveFormat::Docker => plywood::Format::Docker,
+            ArchiveFormat::Oci => plywood::Format::Oci,
+        },
+        platforms: platforms(arguments.platform.as_deref())?,
+        without: engine.without(&arguments.without, read_list)?,
+        compress: arguments.compress.as_deref().map(compress).transpose()?,
+    };
+    let saving = engine.save(&arguments.images, &options)?;
+    if arguments.dry_run {
+        return dry_run(&saving, arguments.format);
+    }
+    match &arguments.output {
+        Some(path) => engine.write_file(&saving, path)?,
+        None => engine.write_stream(&saving, &mut Stdout)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Reads `gzip`, `zstd`, with a level as in `zstd:9`.
+fn compress(text: &str) -> Result<Encoding, Failure> {
+    let wrong = || Failure::Misuse(format!("--compress {text}: write gzip[:0..9] or zstd[:1..22]"));
+    let (kind, level) = text.split_once(':').map_or((text, None), |(kind, level)| (kind, Some(level)));
+    let level = level.map(str::parse::<u8>).transpose().map_err(|_| wrong())?;
+    match (kind, level) {
+        ("gzip", None) => Ok(Encoding::GZIP),
+        ("zstd", None) => Ok(Encoding::ZSTD),
+        ("gzip", Some(level @ 0..=9)) => Ok(Encoding::Gzip { level: level.into() }),
+        ("zstd", Some(level @ 1..=22)) => Ok(Encoding::Zstd { level: level.into() }),
+        _ => Err(wrong()),
+    }
+}
+
+/// What would travel, and what would not.
+fn dry_run(saving: &Saving, format: ArchiveFormat) -> Outcome {
+    let size = |layer: &plywood::PlannedLayer| match format {
+        ArchiveFormat::Docker => layer.plain,
+        ArchiveFormat::Oci => layer.blob.size,
+    };
+    let mut table = Table::new(["DIFF ID", "SIZE", "TRAVELS"]);
+    for (layers, travels) in [(&saving.travels, "yes"), (&saving.stays, "no")] {
+        for layer in layers {
+            table.row([&*layer.diff_id.0.short(), &units::size(size(layer)), travels]);
+        }
+    }
+    output::print(&table.render())?;
+    let stays: u64 = saving.stays.iter().map(size).sum();
+    output::line(&format!(
+        "{} of {} layers would travel: an archive of {}, without {}",
+        saving.travels.len(),
+        saving.travels.len() + saving.stays.len(),
+        units::size(saving.total()),
+        units::size(stays),
+    ))?;
+    Ok(Exit::Done)
+}
+
+/// Stdout without the standard library's buffer, which would look for line ends in every block.
+struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Ok(rustix::io::write(std::io::stdout(), bytes)?)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,282 @@
+//! `check`: every blob hashed again, every link between documents followed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use ply_archive::Archive;
+use ply_digest::Digest;
+use ply_image::{BlobSource, DiffId, Image, Target};
+use ply_store::{Catalog, Record};
+
+use crate::select::find;
+use crate::transfer::{Expected, Job, Out};
+use crate::{Engine, Error};
+
+/// What a check found.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Blobs that were hashed.
+    pub blobs: usize,
+    /// Bytes that were hashed.
+    pub bytes: u64,
+    /// Images that were looked at.
+    pub images: usize,
+    /// What is wrong, in the order of digests.
+    pub damage: Vec<Damage>,
+    /// Blobs that were taken from the archive.
+    pub repaired: Vec<Digest>,
+}
+
+/// A blob that is missing or not what it should be.
+#[derive(Debug, Clone)]
+pub struct Damage {
+    /// The blob.
+    pub digest: Digest,
+    /// What is wrong with it.
+    pub why: String,
+    /// The images it hurts: names, or IDs of images without one.
+    pub images: Vec<String>,
+    /// Whether it was moved aside.
+    pub moved: bool,
+    /// Whether a good copy was taken from the archive.
+    pub repaired: bool,
+}
+
+/// A blob that an image needs, and what is known of it.
+#[derive(Default)]
+struct Needed {
+    images: BTreeSet<String>,
+    diff_id: Option<DiffId>,
+    size: Option<u64>,
+}
+
+impl Engine<'_> {
+    /// Checks the store, or one image. Damaged blobs are moved aside, so that loading the image again heals it;
+    /// with an archive, good copies are taken from it at once.
+    ///
+    /// # Errors
+    /// There is no such image; the store or the archive cannot be read. Damage is no error here: it is reported.
+    pub fn check(&self, wanted: Option<&str>, repair: Option<&Path>) -> Result<Report, Error> {
+        let hold = self.store.hold()?;
+        let catalog = self.store.catalog()?;
+        let records: Vec<Record> = match wanted {
+            Some(wanted) => catalog.entries_of(&find(&catalog, wanted)?.facts.target).collect(),
+            None => catalog.records().collect(),
+        };
+        let mut wrong = BTreeMap::new();
+        let needed = self.follow(&records, &mut wrong);
+        let mut report = Report { images: records.len(), ..Report::default() };
+        self.hash(&needed, wanted.is_none(), &mut wrong, &mut report)?;
+        report.damage = wrong
+            .into_iter()
+            .map(|(digest, why)| Damage {
+                digest,
+                why,
+                images: needed.get(&digest).map(|n| n.images.iter().cloned().collect()).unwrap_or_default(),
+                moved: self.store.size(&digest).is_ok() && self.store.quarantine(&digest).is_ok(),
+                repaired: false,
+            })
+            .collect();
+        drop(hold);
+        if let Some(path) = repair {
+            self.repair(path, &mut report).map_err(|e| Error::within(path.display().to_string())(e))?;
+        }
+        Ok(report)
+    }
+
+    /// Follows the links between documents; gives what they need.
+    fn follow(&self, records: &[Record], wrong: &mut BTreeMap<Digest, String>) -> HashMap<Digest, Needed> {
+        let mut needed: HashMap<Digest, Needed> = HashMap::new();
+        let mut followed: HashMap<Digest, BTreeSet<Digest>> = HashMap::new();
+        for record in records {
+            let name = label(record);
+            let target = record.facts.target;
+            if let Some(known) = followed.get(&target) {
+                for digest in known {
+                    needed.entry(*digest).or_default().images.insert(name.clone());
+                }
+                continue;
+            }
+            let mut reached = BTreeSet::new();
+            let mut need = |digest: Digest, size: Option<u64>, diff_id: Option<DiffId>| {
+                reached.insert(digest);
+                let entry = needed.entry(digest).or_default();
+                entry.images.insert(name.clone());
+                entry.size = entry.size.or(size);
+                entry.diff_id = entry.diff_id.or(diff_id);
+            };
+            need(target, None, None);
+            if let Err((digest, why)) = self.follow_one(record, &mut need) {
+                need(digest, None, None);
+                wrong.insert(digest, why);
+            }
+            followed.insert(target, reached);
+        }
+        needed
+    }
+
+    fn follow_one(
+        &self,
+        record: &Record,
+        need: &mut impl FnMut(Digest, Option<u64>, Option<DiffId>),
+    ) -> Result<(), (Digest, String)> {
+        let root = Catalog::descriptor(&record.facts);
+        let target = Target::read(&self.store, &root).map_err(|e| blame(root.digest, &e))?;
+        for index in &target.indexes {
+            need(index.digest, None, None);
+        }
+        for listed in &target.manifests {
+            // An index may list what nobody brought along.
+            if !target.indexes.is_empty() && matches!(self.store.size(&listed.digest), Err(ply_image::BlobError::Absent(_))) {
+                continue;
+            }
+            need(listed.digest, Some(listed.size), None);
+            if listed.is_attestation() {
+                continue;
+            }
+            let image = Image::read(&self.store, &listed.digest).map_err(|e| blame(listed.digest, &e))?;
+            need(image.config.digest, Some(image.config.raw.len() as u64), None);
+            for layer in image.layers() {
+                need(layer.blob.digest, Some(layer.blob.size), Some(layer.diff_id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Hashes every blob that is needed and, for a whole check, every other one too.
+    fn hash(
+        &self,
+        needed: &HashMap<Digest, Needed>,
+        all: bool,
+        wrong: &mut BTreeMap<Digest, String>,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        let mut digests: BTreeSet<Digest> = needed.keys().copied().collect();
+        if all {
+            digests.extend(self.store.blobs()?.iter().map(|blob| blob.digest));
+        }
+        let none = Needed::default();
+        let (mut jobs, mut of) = (Vec::new(), Vec::new());
+        for digest in digests {
+            let need = needed.get(&digest).unwrap_or(&none);
+            let from = match self.store.region(&digest) {
+                Ok(Some(region)) => region,
+                Ok(None) => continue,
+                Err(ply_image::BlobError::Absent(_)) => {
+                    wrong.entry(digest).or_insert_with(|| "is missing".to_owned());
+                    continue;
+                }
+                Err(e) => {
+                    wrong.insert(digest, chain(&e));
+                    continue;
+                }
+            };
+            if let Some(size) = need.size.filter(|&size| size != from.len) {
+                wrong.insert(digest, format!("has {} bytes where there should be {size}", from.len));
+                continue;
+            }
+            report.blobs += 1;
+            report.bytes += from.len;
+            of.push(digest);
+            jobs.push(Job {
+                what: format!("blob {digest}"),
+                label: digest.short(),
+                from,
+                expected: Expected { digest: Some(digest), diff_id: need.diff_id },
+                stored: None,
+                plain: None,
+                is_layer: need.diff_id.is_some(),
+            });
+        }
+        for (digest, result) in of.into_iter().zip(self.transfer_each(jobs)?) {
+            match result {
+                Ok(_) => {}
+                Err(Error::Mismatch { found, by, .. }) => {
+                    wrong.insert(digest, format!("hashes to {found}, not to what {by} says"));
+                }
+                Err(e) => {
+                    wrong.insert(digest, chain(&e));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes good copies of what is damaged or missing from an archive.
+    fn repair(&self, path: &Path, report: &mut Report) -> Result<(), Error> {
+        let archive = Archive::open(path)?;
+        let ingest = self.store.begin()?;
+        let (mut jobs, mut blobs) = (Vec::new(), Vec::new());
+        for damage in &report.damage {
+            let Ok(region) = archive.region(&damage.digest) else { continue };
+            let blob = ingest.blob(None)?;
+            let file = blob.file().try_clone().map_err(Error::within("repairing"))?;
+            let Some(from) = region else {
+                let mut raw = Vec::new();
+                std::io::Read::read_to_end(&mut archive.open(&damage.digest)?, &mut raw)
+                    .map_err(Error::within("repairing"))?;
+                ply_image::BlobSink::put(&ingest, &raw).map_err(Error::within("repairing"))?;
+                report.repaired.push(damage.digest);
+                continue;
+            };
+            jobs.push(Job {
+                what: format!("blob {}", damage.digest),
+                label: damage.digest.short(),
+                from,
+                expected: Expected { digest: Some(damage.digest), diff_id: None },
+                stored: Some(Out::new(Arc::new(file), 0)),
+                plain: None,
+                is_layer: false,
+            });
+            blobs.push(blob);
+        }
+        for (result, blob) in self.transfer_each(jobs)?.into_iter().zip(blobs) {
+            // A copy that is damaged too is no help, and no harm.
+            if let Ok(moved) = result {
+                report.repaired.push(moved.digest);
+                ingest.finish(blob, moved.digest);
+            }
+        }
+        ingest.commit::<_, Error>(|_, _| Ok(()))?;
+        for damage in &mut report.damage {
+            damage.repaired = report.repaired.contains(&damage.digest);
+        }
+        Ok(())
+    }
+}
+
+fn label(record: &Record) -> String {
+    let name = record.name.as_deref().and_then(crate::select::parse_canonical).map(|n| n.familiar());
+    name.unwrap_or_else(|| record.facts.image.as_ref().map_or(record.facts.target, |i| i.id).to_string())
+}
+
+/// Which blob an error is about.
+fn blame(reading: Digest, error: &ply_image::DocumentError) -> (Digest, String) {
+    use ply_image::{BlobError, DocumentError};
+    let digest = match error {
+        DocumentError::Blob(BlobError::Absent(digest) | BlobError::Io { digest, .. })
+        | DocumentError::Shape { digest, .. }
+        | DocumentError::Rule { digest, .. }
+        | DocumentError::Digest { expected: digest, .. } => *digest,
+        DocumentError::TooLarge { .. } | DocumentError::NoPlatform { .. } => reading,
+    };
+    let why = match error {
+        DocumentError::Blob(BlobError::Absent(_)) => "is missing".to_owned(),
+        DocumentError::Digest { found, .. } => format!("hashes to {found}, not to what its name says"),
+        other => chain(other),
+    };
+    (digest, why)
+}
+
+/// An error and its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,112 @@
+use std::path::PathBuf;
+
+use ply_archive::ArchiveError;
+use ply_digest::Digest;
+use ply_image::{BlobError, DiffId, DocumentError};
+use ply_reference::ReferenceError;
+use ply_store::StoreError;
+
+use crate::select::Candidate;
+
+/// Why an operation did not do what it was asked. Where it would have changed the store, nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No image answers to this.
+    #[error("No such image: {wanted}")]
+    NoSuchImage {
+        /// What was asked for.
+        wanted: String,
+        /// A name that looks much like it.
+        nearest: Option<String>,
+    },
+    /// More than one image answers to this.
+    #[error("{wanted} begins {} image IDs", candidates.len())]
+    Ambiguous {
+        /// What was asked for.
+        wanted: String,
+        /// The images it could mean.
+        candidates: Vec<Candidate>,
+    },
+    /// An archive holds several images, and none was named.
+    #[error("{} holds several images; name one of them: {}", path.display(), names.join(", "))]
+    NameNeeded {
+        /// The archive.
+        path: PathBuf,
+        /// What it holds.
+        names: Vec<String>,
+    },
+    /// What was typed is no name, ID or place.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// Bytes are not what a document says they are.
+    #[error("{what} hashes to {found}, not to {expected} as {by} says")]
+    Mismatch {
+        /// The bytes: `layer 3 of 11 (blobs/sha256/5d1e…)`.
+        what: String,
+        /// What they hash to.
+        found: Digest,
+        /// What they should hash to.
+        expected: Digest,
+        /// Who says so: `its config`.
+        by: &'static str,
+    },
+    /// An archive leaves out layers that are not here either.
+    #[error("lacks {}, and {} not here either", layers_word(layers.len()), if layers.len() == 1 { "it is" } else { "they are" })]
+    LayersMissing {
+        /// DiffID, and the command that made it, of each.
+        layers: Vec<(DiffId, String)>,
+    },
+    /// What removing or replacing would break.
+    #[error("{0}")]
+    Conflict(String),
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    Misuse(String),
+    /// Something failed in a file, an archive or a part of one.
+    #[error("{place}")]
+    Within {
+        /// The file, archive, layer.
+        place: String,
+        /// What failed there.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Somebody asked the work to stop.
+    #[error("stopped")]
+    Interrupted,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An archive.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// A document.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// A blob.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+}
+
+fn layers_word(n: usize) -> String {
+    if n == 1 { "one layer".to_owned() } else { format!("{n} layers") }
+}
+
+impl Error {
+    /// Says where something failed.
+    pub(crate) fn within<E>(place: impl Into<String>) -> impl FnOnce(E) -> Self
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let place = place.into();
+        move |source| Self::Within { place, source: source.into() }
+    }
+}
+
+/// Text from an image, fit for a message.
+pub(crate) fn shown(text: &str) -> String {
+    let mut shown: String = text.escape_debug().take(120).collect();
+    if text.chars().count() > 120 {
+        shown.push('…');
+    }
+    shown
+}

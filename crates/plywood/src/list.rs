@@ -1,0 +1,205 @@
+//! `images`: what is in the store, or in an archive.
+
+use std::collections::BTreeMap;
+
+use ply_archive::{Archive, Place};
+use ply_digest::Digest;
+use ply_image::{Image, Timestamp};
+use ply_reference::{Pattern, Reference};
+use ply_store::{Catalog, Record};
+
+use crate::select::{find, packed_view, parse_canonical};
+use crate::{Engine, Error};
+
+/// One line of the list: a name and the image it names, or an image without a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The name, tag and all.
+    pub name: Option<Reference>,
+    /// The digest of the manifest or index, where somebody gave it to us.
+    pub digest: Option<Digest>,
+    /// The image's ID.
+    pub id: Digest,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// Bytes of file content of all layers; `None` where they were not counted.
+    pub size: Option<u64>,
+}
+
+/// Which images to list. All conditions must hold; of several values for one key, one must.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only images without a name, or only those with one.
+    pub dangling: Option<bool>,
+    /// Images that have these labels: key, and value if that matters.
+    pub labels: Vec<(String, Option<String>)>,
+    /// Images that lack these labels.
+    pub not_labels: Vec<(String, Option<String>)>,
+    /// Images made before this one.
+    pub before: Vec<String>,
+    /// Images made after this one.
+    pub since: Vec<String>,
+    /// Images whose names match one of these patterns.
+    pub references: Vec<Pattern>,
+    /// Images made before this moment.
+    pub until: Option<Timestamp>,
+}
+
+impl Engine<'_> {
+    /// Lists the images of the store, the newest first, then by name.
+    ///
+    /// # Errors
+    /// The store cannot be read, or a filter names an image that is not there.
+    pub fn list(&self, filter: &Filter) -> Result<Vec<Row>, Error> {
+        let catalog = self.store.catalog()?;
+        let bounds = Bounds::new(&catalog, filter)?;
+        let named: std::collections::HashSet<Digest> = catalog
+            .records()
+            .filter(|r| r.name.is_some())
+            .filter_map(|r| r.facts.image.map(|i| i.id))
+            .collect();
+        let mut rows = Vec::new();
+        for record in catalog.records() {
+            let Some(row) = row(&catalog, &record) else { continue };
+            // An image that has a name is not listed again without it, though another manifest of it lost its own.
+            if row.name.is_none() && named.contains(&row.id) {
+                continue;
+            }
+            if bounds.admits(filter, &row) && self.labels_admit(filter, &record)? {
+                rows.push(row);
+            }
+        }
+        rows.dedup_by(|a, b| a.name.is_none() && b.name.is_none() && a.id == b.id);
+        sort(&mut rows);
+        Ok(rows)
+    }
+
+    /// Lists the images of an archive that is not loaded, in its own order.
+    ///
+    /// # Errors
+    /// It cannot be read, or a layer that must be read to be counted is damaged.
+    pub fn list_archive(&self, place: &Place) -> Result<Vec<Row>, Error> {
+        let path = place.path.display().to_string();
+        let archive = Archive::open(&place.path).map_err(Error::within(path))?;
+        let mut rows = Vec::new();
+        for packed in &archive.contents.images {
+            if place.name.as_ref().is_some_and(|name| !crate::select::answers(packed, name)) {
+                continue;
+            }
+            for image in &packed.images {
+                let mut view = packed_view(packed, image);
+                crate::select::measure_members(&archive, image, &mut view)?;
+                let digest = packed.root.as_ref().filter(|_| !view.made).map(|root| root.digest);
+                let (created, size, id) = (view.created(), view.size(), image.id());
+                let row = |name| Row { name, digest, id, created, size };
+                if packed.names.is_empty() {
+                    rows.push(row(None));
+                }
+                rows.extend(packed.names.iter().cloned().map(|name| row(Some(name))));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Every name in the store, familiar, for completion; and every ID, short.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn words(&self) -> Result<Vec<String>, Error> {
+        let catalog = self.store.catalog()?;
+        let mut words: Vec<String> =
+            catalog.names().filter_map(parse_canonical).map(|name| name.familiar()).collect();
+        words.extend(catalog.records().filter_map(|r| r.facts.image.map(|i| i.id.short())));
+        words.sort_unstable();
+        words.dedup();
+        Ok(words)
+    }
+
+    /// For each layer, how many images of the store have it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn layer_users(&self) -> Result<std::collections::HashMap<ply_image::DiffId, usize>, Error> {
+        Ok(self.store.catalog()?.layer_users())
+    }
+
+    /// Counts the layers of images that were never counted: those of a layout that another tool filled.
+    ///
+    /// # Errors
+    /// A layer is damaged.
+    pub fn count_missing(&self) -> Result<(), Error> {
+        let catalog = self.store.catalog()?;
+        let unknown: Vec<Record> = catalog
+            .records()
+            .filter(|r| r.facts.image.as_ref().is_some_and(|i| catalog.content(&i.layers).is_none()))
+            .collect();
+        for record in unknown {
+            let mut view = self.stored_view(&catalog, &record.facts, None)?;
+            let learnt = crate::select::measure(&self.store, &mut view)?;
+            self.store.remember(&learnt);
+        }
+        Ok(())
+    }
+
+    fn labels_admit(&self, filter: &Filter, record: &Record) -> Result<bool, Error> {
+        if filter.labels.is_empty() && filter.not_labels.is_empty() {
+            return Ok(true);
+        }
+        let Some(known) = &record.facts.image else { return Ok(false) };
+        let labels = Image::read(&self.store, &known.manifest)?.config.value.labels();
+        Ok(labels_match(&labels, filter))
+    }
+}
+
+pub(crate) fn labels_match(labels: &BTreeMap<String, String>, filter: &Filter) -> bool {
+    let has = |(key, value): &(String, Option<String>)| {
+        labels.get(key).is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
+    };
+    filter.labels.iter().all(has) && !filter.not_labels.iter().any(has)
+}
+
+/// The newest first; of one age, by name.
+fn sort(rows: &mut [Row]) {
+    rows.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| familiar(a).cmp(&familiar(b))));
+}
+
+fn familiar(row: &Row) -> Option<String> {
+    row.name.as_ref().map(Reference::familiar)
+}
+
+fn row(catalog: &Catalog, record: &Record) -> Option<Row> {
+    let image = record.facts.image.as_ref()?;
+    Some(Row {
+        name: record.name.as_deref().and_then(parse_canonical),
+        digest: (!image.made).then_some(record.facts.target),
+        id: image.id,
+        created: image.created,
+        size: catalog.content(&image.layers),
+    })
+}
+
+/// The moments a list lies between.
+struct Bounds {
+    before: Option<Timestamp>,
+    since: Option<Timestamp>,
+}
+
+impl Bounds {
+    fn new(catalog: &Catalog, filter: &Filter) -> Result<Self, Error> {
+        let made = |wanted: &String| -> Result<Option<Timestamp>, Error> {
+            Ok(find(catalog, wanted)?.facts.image.and_then(|image| image.created))
+        };
+        let all = |wanted: &[String]| wanted.iter().map(made).collect::<Result<Vec<_>, _>>();
+        let before = all(&filter.before)?.into_iter().flatten().min();
+        let since = all(&filter.since)?.into_iter().flatten().max();
+        Ok(Self { before: before.into_iter().chain(filter.until).min(), since })
+    }
+
+    fn admits(&self, filter: &Filter, row: &Row) -> bool {
+        filter.dangling.is_none_or(|dangling| dangling == row.name.is_none())
+            && self.before.is_none_or(|before| row.created < Some(before))
+            && self.since.is_none_or(|since| row.created > Some(since))
+            && (filter.references.is_empty()
+                || row.name.as_ref().is_some_and(|name| filter.references.iter().any(|p| p.matches(name))))
+    }
+}

@@ -1,0 +1,116 @@
+//! `image prune`: images nobody needs.
+
+use std::collections::{HashMap, HashSet};
+
+use ply_digest::Digest;
+use ply_reference::Reference;
+
+use crate::list::{Filter, Row};
+use crate::remove::Removed;
+use crate::{Engine, Error};
+
+/// What to prune.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Images with names too.
+    pub all: bool,
+    /// Only images that pass.
+    pub filter: Filter,
+    /// Keeps so many of the newest tags of each repository.
+    pub keep: Option<usize>,
+    /// Removes nothing; says what would go.
+    pub dry_run: bool,
+}
+
+/// What was, or would be, pruned.
+#[derive(Debug, Clone, Default)]
+pub struct Pruned {
+    /// The images, one after the other.
+    pub removed: Vec<Removed>,
+    /// Bytes that were freed; of a dry run, those that would be.
+    pub bytes: u64,
+}
+
+impl Engine<'_> {
+    /// Removes images without a name, or with `all` those with one too, and then every blob nothing reaches and
+    /// what broken-off transactions left behind.
+    ///
+    /// # Errors
+    /// Somebody uses the store for longer than thirty seconds; or it cannot be written.
+    pub fn prune(&self, options: &Options) -> Result<Pruned, Error> {
+        let rows = self.list(&options.filter)?;
+        let kept = newest(&rows, options.keep);
+        let all = options.all || options.keep.is_some();
+        let going: Vec<&Row> = rows
+            .iter()
+            .filter(|row| match &row.name {
+                Some(name) => all && !kept.contains(name),
+                None => true,
+            })
+            .collect();
+        if options.dry_run {
+            return self.would_prune(&going);
+        }
+        let mut pruned = Pruned::default();
+        for row in going {
+            let wanted = row.name.as_ref().map_or_else(|| row.id.to_string(), Reference::canonical);
+            match self.remove(&wanted, true) {
+                // Another manifest of it went, and the image with it.
+                Err(Error::NoSuchImage { .. }) => {}
+                other => pruned.removed.push(other?),
+            }
+        }
+        let collected = self.store.collect()?;
+        pruned.bytes = collected.bytes + pruned.removed.iter().map(|r| r.bytes).sum::<u64>();
+        Ok(pruned)
+    }
+
+    /// The bytes only what goes reaches, and what is reached by nothing already.
+    fn would_prune(&self, going: &[&Row]) -> Result<Pruned, Error> {
+        let catalog = self.store.catalog()?;
+        let names: HashSet<String> = going.iter().filter_map(|r| Some(r.name.as_ref()?.canonical())).collect();
+        let nameless: HashSet<Digest> = going.iter().filter(|r| r.name.is_none()).map(|r| r.id).collect();
+        let goes = |record: &ply_store::Record| match &record.name {
+            Some(name) => names.contains(name),
+            None => record.facts.image.as_ref().is_some_and(|i| nameless.contains(&i.id)),
+        };
+        let mut stays = HashSet::new();
+        for record in catalog.records().filter(|r| !goes(r)) {
+            stays.extend(record.facts.blobs);
+        }
+        let unreached = self.store.unreached()?;
+        let lost: HashSet<Digest> = unreached.iter().map(|b| b.digest).collect();
+        let reached: HashSet<Digest> = catalog.records().filter(goes).flat_map(|r| r.facts.blobs).collect();
+        let bytes = self
+            .store
+            .blobs()?
+            .iter()
+            .filter(|b| lost.contains(&b.digest) || (reached.contains(&b.digest) && !stays.contains(&b.digest)))
+            .map(|b| b.size)
+            .sum();
+        let removed = going
+            .iter()
+            .map(|row| Removed {
+                untagged: row.name.iter().map(Reference::familiar).collect(),
+                deleted: if row.name.is_none() { vec![row.id] } else { Vec::new() },
+                ..Removed::default()
+            })
+            .collect();
+        Ok(Pruned { removed, bytes })
+    }
+}
+
+/// The newest names of each repository. The rows come newest first.
+fn newest(rows: &[Row], keep: Option<usize>) -> HashSet<Reference> {
+    let Some(keep) = keep else { return HashSet::new() };
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    rows.iter()
+        .filter_map(|row| row.name.as_ref())
+        .filter(|name| {
+            let count = counts.entry(name.name().canonical()).or_insert(0);
+            *count += 1;
+            *count <= keep
+        })
+        .cloned()
+        .collect()
+}

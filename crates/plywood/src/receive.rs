@@ -1,0 +1,288 @@
+//! An archive that comes through a pipe, or out of a decompressor: taken in member by member, understood at the end.
+//!
+//! Each member goes straight to the transaction, hashed as it is stored and as it is when plain; what no document
+//! names in the end is dropped with the transaction.
+
+use std::io::{self, BufReader, Read};
+use std::sync::{Arc, Mutex};
+
+use ply_archive::{ArchiveError, Member, MemberMap, Members};
+use ply_digest::{Hasher, Progress};
+use ply_image::{DiffId, Region};
+use ply_layer::Compression;
+use ply_store::{Ingest, IngestBlob, LayerFacts};
+use ply_tar::{Entries, Kind, TarError};
+
+use crate::transfer::{BLOCK, Counter, Moved, Out, Plain, inflate, lock};
+use crate::watch::{Task, TaskProgress};
+use crate::{Engine, Error};
+
+/// Members up to this size are kept in memory: they are mostly documents.
+const SMALL: u64 = 64 << 10;
+/// All members in memory together; further ones go to disk, however small.
+const MEMORY: u64 = 8 << 20;
+/// Blocks on their way between the reader and the hasher.
+const BLOCKS: usize = 16;
+
+/// The members of an archive that came through a pipe.
+pub(crate) struct Received {
+    map: MemberMap<usize>,
+    held: Vec<Held>,
+}
+
+/// A member that came through a pipe.
+enum Held {
+    Small(Vec<u8>),
+    Blob { blob: Mutex<Option<IngestBlob>>, region: Region, moved: Moved, no_tar: Mutex<Option<TarError>> },
+}
+
+impl Received {
+    /// What a member turned out to be, and its blob, which can be taken once.
+    ///
+    /// # Errors
+    /// It is no tar, and so no layer.
+    pub(crate) fn take(&self, member: &Member) -> Result<Option<(Moved, Option<IngestBlob>)>, TarError> {
+        match self.held(member) {
+            Ok(Held::Blob { blob, moved, no_tar, .. }) => match lock(no_tar).take() {
+                Some(error) => Err(error),
+                None => Ok(Some((*moved, lock(blob).take()))),
+            },
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Engine<'_> {
+    /// Takes in a whole archive.
+    pub(crate) fn receive(&self, ingest: &Ingest, stream: impl Read + Send) -> Result<Received, Error> {
+        let mut entries = Entries::new(stream, ply_tar::Limits::default());
+        let mut received = Received { map: MemberMap::default(), held: Vec::new() };
+        let mut in_memory = 0;
+        self.watch.plan(&[Task { label: "archive".to_owned(), total: None }]);
+        let progress = TaskProgress { watch: self.watch, task: 0 };
+        while let Some(entry) = entries.next_entry().map_err(ArchiveError::from)? {
+            match entry.kind {
+                Kind::File if entry.sparse.is_none() => {}
+                Kind::Symlink => {
+                    received.map.symlink(&entry.path, &entry.link)?;
+                    continue;
+                }
+                Kind::HardLink => {
+                    received.map.hard_link(&entry.path, &entry.link)?;
+                    continue;
+                }
+                _ => continue,
+            }
+            let name = ply_archive_name(&entry.path);
+            let held = if entry.size <= SMALL && in_memory + entry.size <= MEMORY {
+                in_memory += entry.size;
+                let mut bytes = Vec::new();
+                entries.read_to_end(&mut bytes).map_err(Error::within(name))?;
+                Held::Small(bytes)
+            } else {
+                take_blob(ingest, &mut entries, entry.size, &name, &progress)?
+            };
+            received.map.file(&entry.path, received.held.len())?;
+            received.held.push(held);
+            if progress.advance(0).is_break() {
+                return Err(Error::Interrupted);
+            }
+        }
+        drain(&mut entries.into_inner())?;
+        self.watch.finish();
+        Ok(received)
+    }
+}
+
+fn ply_archive_name(path: &[u8]) -> String {
+    crate::error::shown(&String::from_utf8_lossy(path))
+}
+
+/// What follows the end of a tar is read to the end, so that whoever writes into the pipe is not cut off.
+fn drain(rest: &mut impl Read) -> Result<(), Error> {
+    io::copy(rest, &mut io::sink()).map(drop).map_err(Error::within("reading the end of the archive"))
+}
+
+/// Takes in a member that may be a layer: stored as it comes, hashed as it is and as it is when plain.
+fn take_blob(
+    ingest: &Ingest,
+    content: &mut (impl Read + Send),
+    size: u64,
+    name: &str,
+    progress: &dyn Progress,
+) -> Result<Held, Error> {
+    let blob = ingest.blob(Some(size))?;
+    let file = blob.file().try_clone().map_err(Error::within(name))?;
+    let out = Out::new(Arc::new(file), 0);
+    let buffered = BufReader::with_capacity(BLOCK, content);
+    let (compression, reader) = ply_layer::sniff(buffered).map_err(Error::within(name))?;
+    let (moved, no_tar) = match compression {
+        Compression::None => copy(reader, &out, name, progress)?,
+        compression => {
+            let inflated = inflate(reader, compression, Some(&out), Plain::Out(None), progress);
+            (inflated.map_err(|e| e.at(name))?, None)
+        }
+    };
+    let file = Arc::new(blob.file().try_clone().map_err(Error::within(name))?);
+    let region = Region { file, offset: 0, len: moved.size };
+    Ok(Held::Blob { blob: Mutex::new(Some(blob)), region, moved, no_tar: Mutex::new(no_tar) })
+}
+
+/// Reads and writes on this thread, hashes and counts on another.
+fn copy(
+    mut content: impl Read,
+    out: &Out,
+    name: &str,
+    progress: &dyn Progress,
+) -> Result<(Moved, Option<TarError>), Error> {
+    let (to_hasher, blocks) = std::sync::mpsc::sync_channel::<Vec<u8>>(BLOCKS);
+    let (back, free) = std::sync::mpsc::sync_channel(BLOCKS);
+    for _ in 0..BLOCKS {
+        let _ = back.send(Vec::new());
+    }
+    std::thread::scope(|scope| {
+        let hashing = scope.spawn(move || {
+            let mut hasher = Hasher::new();
+            // A member that is no tar may be no layer; whether it is one is known at the end.
+            let mut counted = Ok(Counter::default());
+            for block in blocks {
+                hasher.update(&block);
+                counted = counted.and_then(|mut counter| counter.push(&block).map(|()| counter));
+                let _ = back.send(block);
+            }
+            (hasher, counted.and_then(Counter::finish))
+        });
+        let read = (|| loop {
+            let Ok(mut block) = free.recv() else { return Ok(()) };
+            block.resize(BLOCK, 0);
+            let n = content.read(&mut block).map_err(Error::within(name))?;
+            if n == 0 {
+                return Ok(());
+            }
+            block.truncate(n);
+            out.write(&block).map_err(Error::within(format!("writing {name}")))?;
+            if progress.advance(n as u64).is_break() {
+                return Err(Error::Interrupted);
+            }
+            if to_hasher.send(block).is_err() {
+                return Ok(());
+            }
+        })();
+        drop(to_hasher);
+        let (hasher, counted) = hashing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        read?;
+        let size = out.len();
+        let digest = hasher.finalize();
+        let facts = LayerFacts { content: *counted.as_ref().unwrap_or(&0), plain: size };
+        let moved = Moved { digest, size, diff_id: DiffId(digest), compression: Compression::None, facts };
+        Ok((moved, counted.err()))
+    })
+}
+
+impl Received {
+    fn held(&self, member: &Member) -> Result<&Held, ArchiveError> {
+        let found = self.map.find(&member.name)?;
+        found.and_then(|(_, &at)| self.held.get(at)).ok_or_else(|| ArchiveError::Missing {
+            wanted: crate::error::shown(&member.name),
+            by: "the archive".to_owned(),
+        })
+    }
+}
+
+impl Members for Received {
+    fn find(&self, name: &str) -> Result<Option<Member>, ArchiveError> {
+        let found = self.map.find(name)?;
+        Ok(found.and_then(|(name, &at)| {
+            let size = match self.held.get(at)? {
+                Held::Small(bytes) => bytes.len() as u64,
+                Held::Blob { moved, .. } => moved.size,
+            };
+            Some(Member { name: name.to_owned(), size })
+        }))
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.map.names().map(str::to_owned).collect()
+    }
+
+    fn open(&self, member: &Member) -> Result<Box<dyn Read + Send + '_>, ArchiveError> {
+        Ok(match self.held(member)? {
+            Held::Small(bytes) => Box::new(bytes.as_slice()),
+            Held::Blob { region, .. } => Box::new(crate::transfer::RegionReader::new(region)),
+        })
+    }
+
+    fn region(&self, member: &Member) -> Result<Option<Region>, ArchiveError> {
+        Ok(match self.held(member)? {
+            Held::Small(_) => None,
+            Held::Blob { region, .. } => Some(region.clone()),
+        })
+    }
+
+    fn read_diff_id(&self, member: &Member) -> Result<(DiffId, u64), ArchiveError> {
+        match self.held(member)? {
+            Held::Blob { moved, .. } => Ok((moved.diff_id, moved.facts.plain)),
+            Held::Small(bytes) => {
+                let failed = |source| ArchiveError::Io {
+                    doing: "read",
+                    path: crate::error::shown(&member.name),
+                    source,
+                };
+                let moved = small(bytes).map_err(failed)?;
+                Ok((moved.diff_id, moved.facts.plain))
+            }
+        }
+    }
+}
+
+/// What a small layer is.
+pub(crate) fn small(bytes: &[u8]) -> io::Result<Moved> {
+    let compression = Compression::detect(bytes.get(..Compression::PREFIX.min(bytes.len())).unwrap_or(bytes));
+    let mut plain = ply_layer::decoder(compression, bytes, &ply_layer::Limits::default())
+        .map_err(io::Error::other)?;
+    let (mut hasher, mut counter) = (Hasher::new(), Counter::default());
+    let mut block = vec![0; BLOCK];
+    loop {
+        let n = plain.read(&mut block)?;
+        if n == 0 {
+            break;
+        }
+        let bytes = block.get(..n).unwrap_or_default();
+        hasher.update(bytes);
+        counter.push(bytes).map_err(io::Error::other)?;
+    }
+    let content = counter.finish().map_err(io::Error::other)?;
+    let facts = LayerFacts { content, plain: hasher.len() };
+    Ok(Moved {
+        digest: ply_digest::Digest::of(bytes),
+        size: bytes.len() as u64,
+        diff_id: DiffId(hasher.finalize()),
+        compression,
+        facts,
+    })
+}
+
+/// The members of a received archive, shared with whoever takes its blobs.
+pub(crate) struct Shared(pub(crate) Arc<Received>);
+
+impl Members for Shared {
+    fn find(&self, name: &str) -> Result<Option<Member>, ArchiveError> {
+        self.0.find(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.names()
+    }
+
+    fn open(&self, member: &Member) -> Result<Box<dyn Read + Send + '_>, ArchiveError> {
+        self.0.open(member)
+    }
+
+    fn region(&self, member: &Member) -> Result<Option<Region>, ArchiveError> {
+        self.0.region(member)
+    }
+
+    fn read_diff_id(&self, member: &Member) -> Result<(DiffId, u64), ArchiveError> {
+        self.0.read_diff_id(member)
+    }
+}

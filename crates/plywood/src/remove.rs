@@ -1,0 +1,130 @@
+//! `rmi`: names away, and images whose last name goes.
+
+use std::collections::HashSet;
+
+use ply_digest::Digest;
+use ply_image::{ChainId, DiffId, chain_ids};
+use ply_reference::Reference;
+use ply_store::{Catalog, Facts, Names, Record};
+
+use crate::select::{find, parse_canonical};
+use crate::{Engine, Error};
+
+/// What was removed, in the order Docker tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Names that were taken away: `name:tag`, then `name@digest`.
+    pub untagged: Vec<String>,
+    /// The image, where its last name went, and then the layers that no other image has, from the top down, each
+    /// by its ChainID.
+    pub deleted: Vec<Digest>,
+    /// Blobs that were removed.
+    pub blobs: usize,
+    /// Bytes they took.
+    pub bytes: u64,
+}
+
+impl Engine<'_> {
+    /// Removes a name; with its last name, the image. By ID the image goes with its only name, or, if `force`,
+    /// with all of them.
+    ///
+    /// # Errors
+    /// There is no such image; it has several names and is not forced.
+    pub fn remove(&self, wanted: &str, force: bool) -> Result<Removed, Error> {
+        let (mut removed, candidates) = self.store.edit(|names, catalog| {
+            let found = find(catalog, wanted)?;
+            let mut removed = Removed::default();
+            let entries: Vec<Record> = entries_of(catalog, &found.facts);
+            match &found.by_name {
+                Some(name) => untag(names, &mut removed, name, &found.facts),
+                None => untag_all(names, &mut removed, &entries, force)?,
+            }
+            let gone = found.by_name.is_none() || entries.len() <= 1;
+            let mut candidates = Vec::new();
+            if gone {
+                let targets: HashSet<Digest> = entries.iter().map(|r| r.facts.target).collect();
+                for target in &targets {
+                    names.remove_target(target);
+                }
+                removed.deleted = deleted(catalog, &found.facts, &targets);
+                candidates = entries.iter().flat_map(|r| r.facts.blobs.iter().copied()).collect();
+            }
+            Ok::<_, Error>((removed, candidates))
+        })?;
+        self.collect_into(&mut removed, &candidates)?;
+        Ok(removed)
+    }
+
+    /// Removes blobs now if nobody uses the store; else the next collection does.
+    pub(crate) fn collect_into(&self, removed: &mut Removed, candidates: &[Digest]) -> Result<(), Error> {
+        if !candidates.is_empty()
+            && let Some(collected) = self.store.collect_if_free(candidates)?
+        {
+            removed.blobs = collected.blobs.len();
+            removed.bytes = collected.bytes;
+        }
+        Ok(())
+    }
+}
+
+/// Every entry for the same image: by ID, since several manifests may hold it.
+fn entries_of(catalog: &Catalog, facts: &Facts) -> Vec<Record> {
+    let same = match &facts.image {
+        Some(image) => catalog.by_id(&image.id, &image.id),
+        None => vec![facts.clone()],
+    };
+    same.iter().flat_map(|f| catalog.entries_of(&f.target).collect::<Vec<_>>()).collect()
+}
+
+fn untag(names: &mut Names, removed: &mut Removed, name: &Reference, facts: &Facts) {
+    names.remove(&name.canonical());
+    removed.untagged.push(name.familiar());
+    if facts.image.as_ref().is_some_and(|image| !image.made) {
+        removed.untagged.push(format!("{}@{}", name.name().familiar(), facts.target));
+    }
+}
+
+fn untag_all(
+    names: &mut Names,
+    removed: &mut Removed,
+    entries: &[Record],
+    force: bool,
+) -> Result<(), Error> {
+    let named: Vec<(Reference, &Facts)> = entries
+        .iter()
+        .filter_map(|r| Some((r.name.as_deref().and_then(parse_canonical)?, &r.facts)))
+        .collect();
+    let repositories: HashSet<String> = named.iter().map(|(name, _)| name.name().canonical()).collect();
+    if repositories.len() > 1 && !force {
+        let id = entries.first().and_then(|r| r.facts.image.as_ref()).map(|i| i.id.short()).unwrap_or_default();
+        return Err(Error::Conflict(format!(
+            "conflict: unable to delete {id} (must be forced) - image is referenced in multiple repositories"
+        )));
+    }
+    for (name, facts) in named {
+        untag(names, removed, &name, facts);
+    }
+    Ok(())
+}
+
+/// The image and its layers that nobody else has, as Docker lists them.
+fn deleted(catalog: &Catalog, facts: &Facts, gone: &HashSet<Digest>) -> Vec<Digest> {
+    let Some(image) = &facts.image else { return vec![facts.target] };
+    let mut kept: HashSet<ChainId> = HashSet::new();
+    let mut seen = HashSet::new();
+    for record in catalog.records().filter(|r| !gone.contains(&r.facts.target)) {
+        if let Some(other) = record.facts.image.filter(|i| seen.insert(i.id) && shares(&image.layers, &i.layers))
+        {
+            kept.extend(chain_ids(&other.layers));
+        }
+    }
+    let mut deleted = vec![image.id];
+    let chains = chain_ids(&image.layers);
+    deleted.extend(chains.into_iter().rev().filter(|chain| !kept.contains(chain)).map(|chain| chain.0));
+    deleted
+}
+
+/// Chains are the same only from the bottom up.
+fn shares(a: &[DiffId], b: &[DiffId]) -> bool {
+    a.first().is_some() && a.first() == b.first()
+}

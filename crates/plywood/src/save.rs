@@ -1,0 +1,266 @@
+//! `save`: images into an archive. It is laid out first, to the byte; then written in order into a stream, or at
+//! all places at once into a file. What is written is hashed on the way.
+
+mod file;
+mod stream;
+
+use std::collections::HashSet;
+use std::io::Write;
+use std::path::Path;
+
+use ply_archive::{Format, Place, Plan, PlannedImage, PlannedLayer, PlannedPlatform};
+use ply_digest::Digest;
+use ply_image::{Descriptor, DiffId, Document, Image, Manifest, Target};
+use ply_layer::Encoding;
+use ply_reference::{Query, Reference};
+use ply_store::{Catalog, Facts, Hold};
+
+use crate::select::{Platforms, find, parse_canonical};
+use crate::{Engine, Error};
+
+/// What to save, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Docker's format, or OCI's.
+    pub format: Format,
+    /// Which platforms of an image with several.
+    pub platforms: Platforms,
+    /// What the other side has already.
+    pub without: Without,
+    /// Compresses the whole archive.
+    pub compress: Option<Encoding>,
+}
+
+/// Layers that need not travel.
+#[derive(Debug, Clone, Default)]
+pub struct Without {
+    /// By the digests of their plain tars.
+    pub diff_ids: HashSet<DiffId>,
+    /// By the digests of their blobs.
+    pub blobs: HashSet<Digest>,
+}
+
+/// An archive that is laid out and not written yet.
+#[derive(Debug)]
+#[must_use = "nothing is written before write_file or write_stream"]
+pub struct Saving {
+    plan: Plan,
+    compress: Option<Encoding>,
+    /// Layers that travel.
+    pub travels: Vec<PlannedLayer>,
+    /// Layers that do not.
+    pub stays: Vec<PlannedLayer>,
+    _hold: Hold,
+}
+
+impl Saving {
+    /// Length of the archive in bytes, before it is compressed.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.plan.total
+    }
+}
+
+impl Engine<'_> {
+    /// What the other side has, told by an image here, an archive, or a list of DiffIDs.
+    ///
+    /// # Errors
+    /// There is no such image or archive, or the list holds something else.
+    pub fn without(&self, given: &[String], read_list: impl Fn(&str) -> std::io::Result<String>) -> Result<Without, Error> {
+        let mut without = Without::default();
+        for given in given {
+            if given == "-" || (Place::parse(given).is_none_or(|p| p.transport.is_none()) && is_list(given)) {
+                let text = read_list(given).map_err(Error::within(crate::error::shown(given)))?;
+                read_diff_ids(&text, given, &mut without)?;
+            } else {
+                let view = self.view(given, None)?;
+                without.diff_ids.extend(view.layers.iter().map(|l| l.diff_id));
+                without.blobs.extend(view.layers.iter().filter_map(|l| Some(l.blob.as_ref()?.digest)));
+            }
+        }
+        Ok(without)
+    }
+
+    /// Lays out an archive of these images. Until it is written nothing it needs is collected.
+    ///
+    /// # Errors
+    /// There is no such image; a platform that was asked for is not here.
+    pub fn save(&self, wanted: &[String], options: &Options) -> Result<Saving, Error> {
+        let hold = self.store.hold()?;
+        let catalog = self.store.catalog()?;
+        let mut images: Vec<PlannedImage> = Vec::new();
+        for wanted in wanted {
+            for (facts, names) in several(&catalog, wanted)? {
+                match images.iter_mut().find(|image| image.root.digest == facts.target) {
+                    Some(image) => image.names.extend(names),
+                    None => images.push(self.planned(&catalog, &facts, names, options)?),
+                }
+            }
+        }
+        for image in &mut images {
+            image.names.sort();
+            image.names.dedup();
+        }
+        let plan = Plan::new(options.format, &images).map_err(Error::within("laying out the archive"))?;
+        let mut seen = HashSet::new();
+        let (stays, travels) = images
+            .iter()
+            .flat_map(|image| match options.format {
+                Format::Docker => image.images.get(..1).unwrap_or_default(),
+                Format::Oci => &image.images,
+            })
+            .flat_map(|platform| platform.layers.iter())
+            .filter(|layer| seen.insert(layer.blob.digest))
+            .cloned()
+            .partition(|layer| layer.omitted);
+        Ok(Saving { plan, compress: options.compress, travels, stays, _hold: hold })
+    }
+
+    /// Writes an archive into a file, durably: beside it first, then renamed; or through it where it is a FIFO.
+    ///
+    /// # Errors
+    /// A blob is damaged, or the file cannot be written; then nothing stands under its name that was not there.
+    pub fn write_file(&self, saving: &Saving, path: &Path) -> Result<(), Error> {
+        file::write(self, saving, path)
+    }
+
+    /// Writes an archive into a stream.
+    ///
+    /// # Errors
+    /// A blob is damaged, or the stream cannot be written; part of the archive may be written by then.
+    pub fn write_stream(&self, saving: &Saving, out: &mut (dyn Write + Send)) -> Result<(), Error> {
+        stream::write(self, saving, out)
+    }
+
+    fn planned(
+        &self,
+        catalog: &Catalog,
+        facts: &Facts,
+        names: Vec<Reference>,
+        options: &Options,
+    ) -> Result<PlannedImage, Error> {
+        let root = Catalog::descriptor(facts);
+        let target = Target::read(&self.store, &root)?;
+        let mut blobs: Vec<Descriptor> = target
+            .indexes
+            .iter()
+            .map(|i| Descriptor::new(root.media_type.clone(), i.digest, i.raw.len() as u64))
+            .collect();
+        let mut images = Vec::new();
+        for image in self.chosen(facts, &target, options)? {
+            images.push(self.platform(catalog, &image, options)?);
+        }
+        for listed in target.manifests.iter().filter(|d| d.is_attestation()) {
+            blobs.extend(self.attestation(listed)?);
+        }
+        Ok(PlannedImage { names, root, blobs, images })
+    }
+
+    fn chosen(&self, facts: &Facts, target: &Target, options: &Options) -> Result<Vec<Image>, Error> {
+        match &options.platforms {
+            // Whole by default where the format can hold it: what came in goes out.
+            Platforms::Host if options.format == Format::Docker => {
+                Ok(vec![self.stored_image(facts, None)?.1])
+            }
+            Platforms::Host | Platforms::All => {
+                let here = target.images().filter_map(|d| match Image::read(&self.store, &d.digest) {
+                    Err(ply_image::DocumentError::Blob(ply_image::BlobError::Absent(_)))
+                        if !target.indexes.is_empty() =>
+                    {
+                        None
+                    }
+                    other => Some(other),
+                });
+                Ok(here.collect::<Result<_, _>>()?)
+            }
+            Platforms::These(wanted) => {
+                wanted.iter().map(|p| Ok(self.stored_image(facts, Some(p))?.1)).collect()
+            }
+        }
+    }
+
+    fn platform(&self, catalog: &Catalog, image: &Image, options: &Options) -> Result<PlannedPlatform, Error> {
+        let mut layers = Vec::new();
+        for layer in image.layers() {
+            let plain = match catalog.layer(&layer.diff_id) {
+                Some(facts) => facts.plain,
+                None if layer.blob.digest == layer.diff_id.0 => layer.blob.size,
+                None => self.plain_len(&layer.blob)?,
+            };
+            let omitted = match options.format {
+                Format::Docker => options.without.diff_ids.contains(&layer.diff_id),
+                Format::Oci => {
+                    options.without.blobs.contains(&layer.blob.digest)
+                        || options.without.diff_ids.contains(&DiffId(layer.blob.digest))
+                }
+            };
+            layers.push(PlannedLayer { diff_id: layer.diff_id, plain, blob: layer.blob, omitted });
+        }
+        Ok(PlannedPlatform { manifest: image.manifest.clone(), config: image.config.clone(), layers })
+    }
+
+    fn plain_len(&self, blob: &Descriptor) -> Result<u64, Error> {
+        let region = ply_image::BlobSource::region(&self.store, &blob.digest)?;
+        let region = region.ok_or(ply_image::BlobError::Absent(blob.digest))?;
+        Ok(crate::select::count(&region).map_err(Error::within(format!("blob {}", blob.digest)))?.plain)
+    }
+
+    /// An attestation's manifest and what it names, as far as they are here.
+    fn attestation(&self, listed: &Descriptor) -> Result<Vec<Descriptor>, Error> {
+        if !self.store.has(&listed.digest, listed.size) {
+            return Ok(Vec::new());
+        }
+        let manifest = Document::<Manifest>::read(&self.store, &listed.digest)?;
+        let named = std::iter::once(manifest.value.config).chain(manifest.value.layers);
+        let mut blobs = vec![listed.clone()];
+        blobs.extend(named.filter(|d| self.store.has(&d.digest, d.size)));
+        Ok(blobs)
+    }
+}
+
+/// What a word means to `save`: an image by name, ID or digest; or, for a repository, all its tags.
+fn several(catalog: &Catalog, wanted: &str) -> Result<Vec<(Facts, Vec<Reference>)>, Error> {
+    if let Some(reference) = Query::parse(wanted)?.reference()
+        && reference.tag().is_none()
+        && reference.digest().is_none()
+    {
+        let prefix = format!("{}:", reference.name().canonical());
+        let tags: Vec<_> = catalog
+            .by_name_prefix(&prefix)
+            .filter_map(|record| Some((record.facts, vec![parse_canonical(record.name.as_deref()?)?])))
+            .collect();
+        if !tags.is_empty() {
+            return Ok(tags);
+        }
+    }
+    let found = find(catalog, wanted)?;
+    Ok(vec![(found.facts, found.by_name.into_iter().collect())])
+}
+
+/// A file that is no archive is a list.
+fn is_list(path: &str) -> bool {
+    use std::io::Read;
+    let mut start = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(512).read_to_end(&mut start))
+        .is_ok_and(|_| std::str::from_utf8(&start).is_ok_and(|text| !text.contains('\0')))
+}
+
+fn read_diff_ids(text: &str, by: &str, without: &mut Without) -> Result<(), Error> {
+    for line in text.lines() {
+        // `ply layers` without -q prints more columns; the DiffID is the one that looks like it.
+        let word = line.split_whitespace().find(|word| word.starts_with("sha256:"));
+        match (word, line.trim()) {
+            (None, "") => {}
+            (Some(word), _) => {
+                let digest = word.parse().map_err(Error::within(crate::error::shown(by)))?;
+                without.diff_ids.insert(DiffId(digest));
+            }
+            (None, line) => {
+                let why = format!("{} holds {:?}, which is no DiffID", crate::error::shown(by), crate::error::shown(line));
+                return Err(Error::Misuse(why));
+            }
+        }
+    }
+    Ok(())
+}

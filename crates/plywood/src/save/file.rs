@@ -1,0 +1,143 @@
+//! An archive into a file: every member at its place, many at once.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter};
+use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ply_archive::Source;
+use ply_image::BlobSource;
+
+use super::Saving;
+use crate::transfer::{Expected, Job, Out};
+use crate::{Engine, Error};
+
+pub(super) fn write(engine: &Engine<'_>, saving: &Saving, path: &Path) -> Result<(), Error> {
+    let place = || path.display().to_string();
+    match fs::metadata(path) {
+        Ok(found) if found.file_type().is_fifo() => {
+            let file = OpenOptions::new().write(true).open(path).map_err(Error::within(place()))?;
+            return engine.write_stream(saving, &mut &file);
+        }
+        Ok(found) if found.is_dir() => return Err(Error::Misuse(format!("{} is a folder", place()))),
+        Ok(found) if !found.is_file() => {
+            return Err(Error::Misuse(format!("{} is neither a file nor a FIFO", place())));
+        }
+        Ok(_) => {}
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(Error::within(place())(e)),
+    }
+    // A link to a file stays a link: its target is replaced.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let beside = Beside::create(&path)?;
+    if saving.compress.is_some() {
+        engine.write_stream(saving, &mut BufWriter::new(&*beside.file))?;
+    } else {
+        write_at_places(engine, saving, &beside.file).map_err(|e| at_file(&path, e))?;
+    }
+    beside.rename(&path)
+}
+
+fn at_file(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Within { place, source } => {
+            Error::Within { place: format!("{}: {place}", path.display()), source }
+        }
+        other => other,
+    }
+}
+
+fn write_at_places(engine: &Engine<'_>, saving: &Saving, file: &Arc<File>) -> Result<(), Error> {
+    let plan = &saving.plan;
+    let failed = || Error::within("writing");
+    preallocate(file, plan.total).map_err(failed())?;
+    let mut jobs = Vec::new();
+    for entry in &plan.entries {
+        file.write_all_at(&entry.header, entry.offset).map_err(failed())?;
+        let out = || Some(Out::new(Arc::clone(file), entry.data_offset()));
+        let (digest, diff_id) = match &entry.source {
+            Source::Bytes(bytes) => {
+                file.write_all_at(bytes, entry.data_offset()).map_err(failed())?;
+                continue;
+            }
+            Source::Blob(digest) => (*digest, None),
+            Source::Plain(digest, diff_id) => (*digest, Some(*diff_id)),
+        };
+        let from = engine.store.region(&digest)?.ok_or(ply_image::BlobError::Absent(digest))?;
+        if diff_id.is_none() && from.len != entry.len {
+            return Err(super::stream::wrong_size(&digest, from.len, entry.len));
+        }
+        jobs.push(Job {
+            what: format!("blob {digest}"),
+            label: diff_id.map_or(digest, |id| id.0).short(),
+            from,
+            expected: Expected { digest: Some(digest), diff_id },
+            stored: if diff_id.is_none() { out() } else { None },
+            plain: if diff_id.is_some() { out() } else { None },
+            is_layer: diff_id.is_some(),
+        });
+    }
+    let lens: Vec<u64> = plan
+        .entries
+        .iter()
+        .filter(|e| !matches!(e.source, Source::Bytes(_)))
+        .map(|e| e.len)
+        .collect();
+    for (moved, len) in engine.transfer(jobs)?.into_iter().zip(lens) {
+        // A plain tar of another length would have run over its neighbours, or left a gap.
+        if moved.facts.plain != len {
+            return Err(super::stream::wrong_size(&moved.diff_id.0, moved.facts.plain, len));
+        }
+    }
+    file.sync_data().map_err(failed())
+}
+
+/// Takes the space at once, zeroed: padding and the end are there already.
+fn preallocate(file: &File, len: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    match fallocate(file, FallocateFlags::empty(), 0, len) {
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => file.set_len(len),
+        other => Ok(other?),
+    }
+}
+
+/// A file beside the one that is to be replaced; gone if it is not renamed.
+struct Beside {
+    path: PathBuf,
+    file: Arc<File>,
+    done: bool,
+}
+
+impl Beside {
+    fn create(path: &Path) -> Result<Self, Error> {
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        for attempt in 0..100 {
+            let beside = path.with_file_name(format!(".{name}.{}-{attempt}.part", std::process::id()));
+            match OpenOptions::new().read(true).write(true).create_new(true).open(&beside) {
+                Ok(file) => return Ok(Self { path: beside, file: Arc::new(file), done: false }),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(Error::within(path.display().to_string())(e)),
+            }
+        }
+        Err(Error::Misuse(format!("no free name beside {}", path.display())))
+    }
+
+    fn rename(mut self, path: &Path) -> Result<(), Error> {
+        let failed = || Error::within(path.display().to_string());
+        self.file.sync_all().map_err(failed())?;
+        fs::rename(&self.path, path).map_err(failed())?;
+        self.done = true;
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed())
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if !self.done {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+

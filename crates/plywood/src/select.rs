@@ -1,0 +1,433 @@
+//! Which image somebody means: by name, by digest, by the beginning of an ID, or by the place it lies in.
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+
+use ply_archive::{Archive, Packed, PackedImage, Place};
+use ply_digest::Digest;
+use ply_image::{BlobSource, Descriptor, Image, MediaType, Platform, Region, Target};
+use ply_reference::{IdPrefix, Query, Reference};
+use ply_store::{Catalog, Facts, LayerFacts};
+use rayon::prelude::*;
+
+use crate::transfer::{BLOCK, Counter, RegionReader, content_of};
+use crate::view::{View, ViewLayer};
+use crate::{Engine, Error};
+
+/// Which platforms of an image are meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Platforms {
+    /// The one this machine runs.
+    #[default]
+    Host,
+    /// All that are here.
+    All,
+    /// These, and it is an error if one is missing.
+    These(Vec<Platform>),
+}
+
+/// One of several images that something could mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its ID.
+    pub id: Digest,
+    /// Its names.
+    pub names: Vec<String>,
+}
+
+/// An image found in the store.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    /// What it is.
+    pub(crate) facts: Facts,
+    /// The name it was found by, tag and all; `None` for an ID or a digest.
+    pub(crate) by_name: Option<Reference>,
+}
+
+/// An image in an archive that is open.
+pub(crate) struct Unloaded {
+    pub(crate) archive: Archive,
+    pub(crate) at: usize,
+}
+
+impl Unloaded {
+    pub(crate) fn packed(&self) -> Option<&Packed> {
+        self.archive.contents.images.get(self.at)
+    }
+}
+
+/// What somebody means: an image of the store, or one in an archive.
+pub(crate) enum Meant {
+    Stored(Catalog, Box<Found>),
+    Unloaded(Box<Unloaded>),
+}
+
+impl Engine<'_> {
+    /// An image to look at.
+    ///
+    /// # Errors
+    /// There is none, or more than one; its documents are absent or damaged.
+    pub fn view(&self, wanted: &str, platform: Option<&Platform>) -> Result<View, Error> {
+        match self.meant(wanted)? {
+            Meant::Stored(catalog, found) => self.stored_view(&catalog, &found.facts, platform),
+            Meant::Unloaded(unloaded) => {
+                let packed = unloaded.packed().ok_or(ply_archive::ArchiveError::NoImage)?;
+                Ok(packed_view(packed, choose(packed, platform)?))
+            }
+        }
+    }
+
+    /// As [`view`](Self::view), with the content of every layer counted.
+    ///
+    /// # Errors
+    /// As [`view`](Self::view); a layer that must be read to be counted is damaged.
+    pub fn measured_view(&self, wanted: &str, platform: Option<&Platform>) -> Result<View, Error> {
+        match self.meant(wanted)? {
+            Meant::Stored(catalog, found) => {
+                let mut view = self.stored_view(&catalog, &found.facts, platform)?;
+                let learnt = measure(&self.store, &mut view)?;
+                if !learnt.is_empty() {
+                    self.store.remember(&learnt);
+                }
+                Ok(view)
+            }
+            Meant::Unloaded(unloaded) => {
+                let packed = unloaded.packed().ok_or(ply_archive::ArchiveError::NoImage)?;
+                let image = choose(packed, platform)?;
+                let mut view = packed_view(packed, image);
+                measure_members(&unloaded.archive, image, &mut view)?;
+                Ok(view)
+            }
+        }
+    }
+
+    pub(crate) fn meant(&self, wanted: &str) -> Result<Meant, Error> {
+        match Place::parse(wanted) {
+            Some(place) => self.unloaded(&place).map(|u| Meant::Unloaded(Box::new(u))),
+            None => {
+                let catalog = self.store.catalog()?;
+                let found = find(&catalog, wanted)?;
+                Ok(Meant::Stored(catalog, Box::new(found)))
+            }
+        }
+    }
+
+    /// Opens an archive and finds the image in it that was named; or the only one.
+    pub(crate) fn unloaded(&self, place: &Place) -> Result<Unloaded, Error> {
+        let path = &place.path;
+        let archive = Archive::open(path).map_err(Error::within(path.display().to_string()))?;
+        let images = &archive.contents.images;
+        let at = match &place.name {
+            None if images.len() == 1 => Some(0),
+            None => {
+                let names =
+                    images.iter().flat_map(|p| p.names.iter().map(Reference::familiar)).collect::<Vec<_>>();
+                return Err(Error::NameNeeded { path: path.clone(), names });
+            }
+            Some(name) => images.iter().position(|packed| answers(packed, name)),
+        };
+        match at {
+            Some(at) => Ok(Unloaded { archive, at }),
+            None => Err(Error::within(path.display().to_string())(Error::NoSuchImage {
+                wanted: place.name.clone().unwrap_or_default(),
+                nearest: None,
+            })),
+        }
+    }
+
+    pub(crate) fn stored_view(
+        &self,
+        catalog: &Catalog,
+        facts: &Facts,
+        platform: Option<&Platform>,
+    ) -> Result<View, Error> {
+        let (manifest, image) = self.stored_image(facts, platform)?;
+        let names = catalog.entries_of(&facts.target).filter_map(|r| parse_canonical(r.name.as_deref()?)).collect();
+        let layers = image
+            .layers()
+            .into_iter()
+            .map(|layer| ViewLayer {
+                diff_id: layer.diff_id,
+                chain_id: layer.chain_id,
+                content: catalog.layer(&layer.diff_id).map(|f| f.content),
+                blob: Some(layer.blob),
+            })
+            .collect();
+        Ok(View {
+            names,
+            target: Some(Catalog::descriptor(facts)),
+            made: image.manifest.value.is_made(),
+            manifest: Some(manifest),
+            config: image.config,
+            layers,
+        })
+    }
+
+    /// The image of a target for a platform; for the host, or the best there is, if none is asked for.
+    pub(crate) fn stored_image(
+        &self,
+        facts: &Facts,
+        platform: Option<&Platform>,
+    ) -> Result<(Descriptor, Image), Error> {
+        if platform.is_none()
+            && let Some(known) = &facts.image
+        {
+            let image = Image::read(&self.store, &known.manifest)?;
+            return Ok((descriptor(&image), image));
+        }
+        let target = Target::read(&self.store, &Catalog::descriptor(facts))?;
+        let wanted = platform.cloned().unwrap_or_else(Platform::host);
+        for candidate in target.candidates(&wanted) {
+            let image = match Image::read(&self.store, &candidate.digest) {
+                Err(ply_image::DocumentError::Blob(ply_image::BlobError::Absent(_)))
+                    if !target.indexes.is_empty() =>
+                {
+                    continue;
+                }
+                other => other?,
+            };
+            if platform.is_none_or(|p| image.config.value.platform().satisfies(p)) {
+                return Ok((candidate, image));
+            }
+        }
+        let found = if target.indexes.is_empty() {
+            facts
+                .image
+                .as_ref()
+                .and_then(|i| Image::read(&self.store, &i.manifest).ok())
+                .map_or_else(|| "none".to_owned(), |i| i.config.value.platform().to_string())
+        } else {
+            target.platforms()
+        };
+        Err(ply_image::DocumentError::NoPlatform { wanted: wanted.to_string(), found }.into())
+    }
+}
+
+fn descriptor(image: &Image) -> Descriptor {
+    let kind = image.manifest.value.media_type.clone().unwrap_or_else(|| MediaType::new(MediaType::MANIFEST));
+    Descriptor::new(kind, image.manifest.digest, image.manifest.raw.len() as u64)
+}
+
+/// Canonical names come from our own index; one that another tool put there may be anything.
+pub(crate) fn parse_canonical(name: &str) -> Option<Reference> {
+    Reference::parse(name).ok()
+}
+
+/// Finds an image in a catalog, as Docker does: a name before an ID.
+pub(crate) fn find(catalog: &Catalog, wanted: &str) -> Result<Found, Error> {
+    let query = Query::parse(wanted)?;
+    if let Some(reference) = query.reference()
+        && let Some(found) = by_reference(catalog, reference)
+    {
+        return Ok(found);
+    }
+    let none = || Error::NoSuchImage {
+        wanted: crate::error::shown(wanted),
+        nearest: query.reference().and_then(|r| nearest(catalog, r)),
+    };
+    by_id(catalog, wanted, query.id().ok_or_else(none)?)?.ok_or_else(none)
+}
+
+fn by_reference(catalog: &Catalog, reference: &Reference) -> Option<Found> {
+    if let Some(digest) = reference.digest() {
+        let repository = format!("{}:", reference.name().canonical());
+        let facts = catalog
+            .by_name_prefix(&repository)
+            .map(|record| record.facts)
+            .find(|f| f.target == *digest || f.image.as_ref().is_some_and(|i| i.manifest == *digest))?;
+        return Some(Found { facts, by_name: None });
+    }
+    let name = reference.clone().with_default_tag();
+    let record = catalog.by_name(&name.canonical())?;
+    Some(Found { facts: record.facts, by_name: Some(name) })
+}
+
+fn by_id(catalog: &Catalog, wanted: &str, prefix: &IdPrefix) -> Result<Option<Found>, Error> {
+    let (from, to) =
+        (Digest::from_bytes(prefix.lower_bound()), Digest::from_bytes(prefix.upper_bound()));
+    let targets = catalog.by_id(&from, &to);
+    let mut ids: Vec<Digest> = targets.iter().filter_map(|f| Some(f.image.as_ref()?.id)).collect();
+    ids.dedup();
+    if ids.len() > 1 {
+        let candidates = ids.into_iter().take(10).map(|id| candidate(catalog, id)).collect();
+        return Err(Error::Ambiguous { wanted: wanted.to_owned(), candidates });
+    }
+    // Several targets can hold one image: one with a name is what is meant.
+    let named = targets.iter().position(|f| catalog.entries_of(&f.target).any(|r| r.name.is_some()));
+    let facts = targets.into_iter().nth(named.unwrap_or(0));
+    let facts = facts.or_else(|| catalog.target(&prefix.digest()?));
+    Ok(facts.map(|facts| Found { facts, by_name: None }))
+}
+
+fn candidate(catalog: &Catalog, id: Digest) -> Candidate {
+    let names = catalog
+        .by_id(&id, &id)
+        .iter()
+        .flat_map(|f| catalog.entries_of(&f.target).filter_map(|r| r.name).collect::<Vec<_>>())
+        .filter_map(|name| parse_canonical(&name).map(|n| n.familiar()))
+        .collect();
+    Candidate { id, names }
+}
+
+/// A name that is likely what was meant: at most a third of its letters are wrong.
+fn nearest(catalog: &Catalog, reference: &Reference) -> Option<String> {
+    let wanted = reference.clone().with_default_tag().familiar();
+    let bare = reference.familiar();
+    catalog
+        .names()
+        .filter_map(|name| Some(parse_canonical(name)?.familiar()))
+        .map(|name| {
+            let repository = name.rsplit_once(':').map_or(name.as_str(), |(repository, _)| repository);
+            let distance = strsim::osa_distance(&wanted, &name).min(strsim::osa_distance(&bare, repository));
+            (distance, name)
+        })
+        .filter(|(distance, name)| distance * 3 <= name.len())
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// Whether an image in an archive answers to a name, the layout's own spelling, or the beginning of its ID.
+pub(crate) fn answers(packed: &Packed, wanted: &str) -> bool {
+    if packed.ref_name.as_deref() == Some(wanted) {
+        return true;
+    }
+    let Ok(query) = Query::parse(wanted) else { return false };
+    let named = query.reference().is_some_and(|reference| {
+        let reference = reference.clone().with_default_tag();
+        packed.names.iter().any(|name| *name == reference)
+    });
+    named || query.id().is_some_and(|id| packed.images.iter().any(|i| id.matches(&i.id())))
+}
+
+/// The image of an archive's entry for a platform; for the host, or the first, if none is asked for.
+fn choose<'a>(packed: &'a Packed, platform: Option<&Platform>) -> Result<&'a PackedImage, Error> {
+    let satisfies = |wanted: &Platform| packed.images.iter().find(|i| platform_of(i).satisfies(wanted));
+    let chosen = match platform {
+        Some(wanted) => satisfies(wanted),
+        None => satisfies(&Platform::host()).or_else(|| packed.images.first()),
+    };
+    chosen.ok_or_else(|| {
+        let found: Vec<String> = packed.images.iter().map(|i| platform_of(i).to_string()).collect();
+        let wanted = platform.map(ToString::to_string).unwrap_or_default();
+        ply_image::DocumentError::NoPlatform { wanted, found: found.join(", ") }.into()
+    })
+}
+
+/// What an index says an image is for, else what its config says.
+pub(crate) fn platform_of(image: &PackedImage) -> Platform {
+    let listed = image.listed.as_ref().and_then(|d| d.platform.clone());
+    listed.unwrap_or_else(|| image.config.value.platform())
+}
+
+pub(crate) fn packed_view(packed: &Packed, image: &PackedImage) -> View {
+    let layers = image
+        .layers
+        .iter()
+        .zip(image.config.value.chain_ids())
+        .map(|(layer, chain_id)| ViewLayer {
+            diff_id: layer.diff_id,
+            chain_id,
+            blob: layer.blob.clone(),
+            content: None,
+        })
+        .collect();
+    View {
+        names: packed.names.clone(),
+        target: packed.root.clone(),
+        made: image.manifest.as_ref().is_none_or(|m| m.value.is_made()),
+        manifest: image.manifest.as_ref().map(|m| {
+            let kind = m.value.media_type.clone().unwrap_or_else(|| MediaType::new(MediaType::MANIFEST));
+            Descriptor::new(kind, m.digest, m.raw.len() as u64)
+        }),
+        config: image.config.clone(),
+        layers,
+    }
+}
+
+/// Counts the layers of a view that were not counted yet; gives back what was found out.
+pub(crate) fn measure(
+    source: &dyn BlobSource,
+    view: &mut View,
+) -> Result<Vec<(ply_image::DiffId, LayerFacts)>, Error> {
+    let learnt: Vec<_> = view
+        .layers
+        .par_iter_mut()
+        .filter(|layer| layer.content.is_none())
+        .map(|layer| {
+            let blob = layer.blob.as_ref().ok_or(ply_archive::ArchiveError::NoImage)?;
+            let facts = match source.region(&blob.digest)? {
+                Some(region) => count(&region).map_err(Error::within(format!("layer {}", layer.diff_id)))?,
+                None => return Ok(None),
+            };
+            layer.content = Some(facts.content);
+            Ok(Some((layer.diff_id, facts)))
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    Ok(learnt.into_iter().flatten().collect())
+}
+
+pub(crate) fn measure_members(archive: &Archive, image: &PackedImage, view: &mut View) -> Result<(), Error> {
+    view.layers.par_iter_mut().zip(&image.layers).try_for_each(|(layer, packed)| {
+        let Some(member) = &packed.member else { return Ok(()) };
+        if let Some(region) = archive.members.region(member)? {
+            layer.content = Some(count(&region).map_err(Error::within(packed.wanted.clone()))?.content);
+        }
+        Ok(())
+    })
+}
+
+/// Counts the content of a layer's files: of a plain one by its headers alone, of a compressed one by reading it.
+pub(crate) fn count(region: &Region) -> Result<LayerFacts, Box<dyn std::error::Error + Send + Sync>> {
+    let reader = io::BufReader::with_capacity(BLOCK, RegionReader::new(region));
+    let (compression, reader) = ply_layer::sniff(reader)?;
+    if compression == ply_layer::Compression::None {
+        let mut content: u64 = 0;
+        for entry in ply_tar::index(RegionCursor { region, at: 0 }, ply_tar::Limits::default())? {
+            content = content.saturating_add(content_of(&entry?));
+        }
+        return Ok(LayerFacts { content, plain: region.len });
+    }
+    let mut decoder = ply_layer::decoder(compression, reader, &ply_layer::Limits::default())?;
+    let mut counter = Counter::default();
+    let mut block = vec![0; BLOCK];
+    let mut plain = 0;
+    loop {
+        let n = decoder.read(&mut block)?;
+        if n == 0 {
+            return Ok(LayerFacts { content: counter.finish()?, plain });
+        }
+        plain += n as u64;
+        counter.push(block.get(..n).unwrap_or_default())?;
+    }
+}
+
+/// A region as something that can seek.
+struct RegionCursor<'a> {
+    region: &'a Region,
+    at: u64,
+}
+
+impl Read for RegionCursor<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.region.len.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let want = left.min(buffer.len());
+        let n = self
+            .region
+            .file
+            .read_at(buffer.get_mut(..want).unwrap_or_default(), self.region.offset + self.at)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+impl Seek for RegionCursor<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.region.len.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = target.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.at)
+    }
+}

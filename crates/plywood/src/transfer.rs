@@ -1,0 +1,196 @@
+//! Moving blobs: each byte read once, hashed once, written once, many blobs at a time.
+//!
+//! Plain layers are pumped in lanes: each core hashes several of them at once, reading and writing them itself.
+//! Compressed ones are inflated on one thread while another hashes both what went in and what came out.
+
+mod copy;
+mod counter;
+mod inflate;
+mod out;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use ply_digest::{Digest, Pump, PumpError, pump};
+use ply_image::{DiffId, Region};
+use ply_layer::Compression;
+use ply_store::LayerFacts;
+
+pub(crate) use copy::{RegionReader, sniff};
+pub(crate) use counter::{Counter, content_of};
+pub(crate) use inflate::{Plain, inflate};
+pub(crate) use out::Out;
+
+use crate::watch::{Task, TaskProgress, Watch};
+use crate::{Engine, Error};
+
+/// Size of a block: what is read, hashed and written at once.
+pub(crate) const BLOCK: usize = 128 << 10;
+
+/// What the bytes of a blob must be.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Expected {
+    /// Digest of the bytes as stored.
+    pub(crate) digest: Option<Digest>,
+    /// Digest of the plain tar.
+    pub(crate) diff_id: Option<DiffId>,
+}
+
+/// A blob to be moved, or only to be read and checked.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// What it is, for messages: `layer 3 of 11 (blobs/sha256/5d1e…)`.
+    pub(crate) what: String,
+    /// Twelve digits, for a bar.
+    pub(crate) label: String,
+    /// Where its bytes lie.
+    pub(crate) from: Region,
+    /// What they must be.
+    pub(crate) expected: Expected,
+    /// Where the bytes go as they are.
+    pub(crate) stored: Option<Out>,
+    /// Where the plain bytes go, for one that is compressed.
+    pub(crate) plain: Option<Out>,
+    /// Whether it is a layer, whose headers are walked to count its content.
+    pub(crate) is_layer: bool,
+}
+
+/// What a blob turned out to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moved {
+    /// Digest of the bytes as stored.
+    pub(crate) digest: Digest,
+    /// Bytes as stored.
+    pub(crate) size: u64,
+    /// Digest of the plain tar; for what is no layer, that of the bytes.
+    pub(crate) diff_id: DiffId,
+    /// How it is compressed.
+    pub(crate) compression: Compression,
+    /// What was counted.
+    pub(crate) facts: LayerFacts,
+}
+
+impl Engine<'_> {
+    /// Moves blobs; the results are in the order of the jobs. Ends with the first that fails.
+    pub(crate) fn transfer(&self, jobs: Vec<Job>) -> Result<Vec<Moved>, Error> {
+        self.transfer_each(jobs)?.into_iter().collect()
+    }
+
+    /// Moves blobs and says of each how it went: one that is damaged does not stop the others. Only an
+    /// interruption ends it all.
+    pub(crate) fn transfer_each(&self, jobs: Vec<Job>) -> Result<Vec<Result<Moved, Error>>, Error> {
+        let tasks: Vec<Task> =
+            jobs.iter().map(|j| Task { label: j.label.clone(), total: Some(j.from.len) }).collect();
+        self.watch.plan(&tasks);
+        let moved = self.move_all(jobs);
+        self.watch.finish();
+        moved
+    }
+
+    fn move_all(&self, jobs: Vec<Job>) -> Result<Vec<Result<Moved, Error>>, Error> {
+        let mut moved: Vec<Option<Result<Moved, Error>>> = jobs.iter().map(|_| None).collect();
+        let (mut plain, mut packed) = (Vec::new(), Vec::new());
+        for (at, job) in jobs.into_iter().enumerate() {
+            match sniff(&job.from) {
+                Ok(Compression::None) => plain.push((at, job)),
+                Ok(compression) if job.is_layer => packed.push((at, job, compression)),
+                // A blob that is no layer is only what its digest says.
+                Ok(_) => plain.push((at, job)),
+                Err(e) => put(&mut moved, at, Err(Error::within(job.what)(e))),
+            }
+        }
+        for (at, result) in self.inflate_all(packed)? {
+            put(&mut moved, at, result);
+        }
+        for (at, result) in self.copy_all(plain)? {
+            put(&mut moved, at, result);
+        }
+        Ok(moved.into_iter().flatten().collect())
+    }
+
+    /// In lanes, largest first.
+    fn copy_all(&self, jobs: Vec<(usize, Job)>) -> Result<Vec<(usize, Result<Moved, Error>)>, Error> {
+        let feeds = jobs.into_iter().map(|(at, job)| copy::Copy::new(at, job, self.watch)).collect();
+        let how = Pump { threads: self.threads(), block: BLOCK, ..Pump::default() };
+        // A feed that fails says so in its result, so that the others go on; only `Stopped` comes out here.
+        match pump(feeds, &how, &()) {
+            Ok(done) => Ok(done.into_iter().map(|(feed, digest)| feed.finish(digest)).collect()),
+            Err(PumpError::Stopped | PumpError::Feed { .. }) => Err(Error::Interrupted),
+        }
+    }
+
+    /// As many at once as there are threads, largest first.
+    fn inflate_all(
+        &self,
+        mut jobs: Vec<(usize, Job, Compression)>,
+    ) -> Result<Vec<(usize, Result<Moved, Error>)>, Error> {
+        jobs.sort_by_key(|(_, job, _)| std::cmp::Reverse(job.from.len));
+        let next = AtomicUsize::new(0);
+        let workers = self.threads().min(jobs.len());
+        let jobs: Vec<_> = jobs.into_iter().map(|job| Mutex::new(Some(job))).collect();
+        let done = Mutex::new(Vec::new());
+        let work = || {
+            while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let Some((at, job, compression)) = lock(job).take() else { continue };
+                let result = inflate_one(job, compression, at, self.watch);
+                let stop = matches!(result, Err(Error::Interrupted));
+                lock(&done).push((at, result));
+                self.watch.done(at);
+                if stop {
+                    next.store(jobs.len(), Ordering::Relaxed);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..workers {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if done.iter().any(|(_, r)| matches!(r, Err(Error::Interrupted))) {
+            return Err(Error::Interrupted);
+        }
+        Ok(done)
+    }
+}
+
+fn inflate_one(job: Job, compression: Compression, at: usize, watch: &dyn Watch) -> Result<Moved, Error> {
+    let raw = RegionReader::new(&job.from);
+    let moved =
+        inflate(raw, compression, job.stored.as_ref(), Plain::Out(job.plain.as_ref()), &TaskProgress {
+            watch,
+            task: at,
+        })
+        .map_err(|e| e.at(&job.what))?;
+    verify(&job.what, job.expected, &moved)?;
+    Ok(moved)
+}
+
+/// Compares what came with what was promised.
+pub(crate) fn verify(what: &str, expected: Expected, moved: &Moved) -> Result<(), Error> {
+    let mismatch = |found, expected, by| Error::Mismatch { what: what.to_owned(), found, expected, by };
+    if let Some(digest) = expected.digest.filter(|d| *d != moved.digest) {
+        return Err(mismatch(moved.digest, digest, "its name"));
+    }
+    if let Some(diff_id) = expected.diff_id.filter(|d| *d != moved.diff_id) {
+        return Err(mismatch(moved.diff_id.0, diff_id.0, "its config"));
+    }
+    Ok(())
+}
+
+fn put(moved: &mut [Option<Result<Moved, Error>>], at: usize, result: Result<Moved, Error>) {
+    if let Some(place) = moved.get_mut(at) {
+        *place = Some(result);
+    }
+}
+
+/// What is behind these locks is whole whenever a thread can panic.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A job's message place for a blob that is a layer of so many.
+pub(crate) fn layer_place(at: usize, of: usize, name: &str) -> String {
+    format!("layer {} of {of} ({})", at + 1, crate::error::shown(name))
+}

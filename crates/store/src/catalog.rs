@@ -1,0 +1,198 @@
+//! The catalog: what `index.json` and the documents below it say, in a form that is read at once.
+//!
+//! It is derived: tied to the digest of the `index.json` it was made from, checked by a sum of its own, and made
+//! again whenever it does not fit. What it knows of targets and layers holds for ever, since both are named by
+//! their content; so a stale catalog makes the next one cheap.
+
+mod facts;
+mod format;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
+
+use ply_digest::Digest;
+use ply_image::{DiffId, MediaType};
+
+pub use facts::{Facts, ImageFacts, LayerFacts};
+use format::{Builder, View};
+
+use crate::error::free_space;
+use crate::index_file::Names;
+use crate::layout::Layout;
+use crate::{Store, StoreError};
+
+/// What a store holds, as of one `index.json`.
+#[derive(Debug)]
+pub struct Catalog {
+    view: View,
+    learnt: BTreeMap<DiffId, LayerFacts>,
+}
+
+/// One entry of `index.json`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The canonical name; `None` for an image without one.
+    pub name: Name,
+    /// What its documents say.
+    pub facts: Facts,
+}
+
+/// A canonical name, or none.
+pub type Name = Option<String>;
+
+impl Catalog {
+    /// The catalog for these bytes of `index.json`.
+    pub(crate) fn load(store: &Store, index: &[u8]) -> Result<Self, StoreError> {
+        let digest = Digest::of(index);
+        let old = fs::read(store.layout.catalog()).ok().and_then(View::open);
+        if let Some(view) = old.as_ref().filter(|view| view.index() == digest) {
+            return Ok(Self { view: view.clone(), learnt: BTreeMap::new() });
+        }
+        let names = Names::parse(&store.layout, index)?;
+        let old = Self { view: old.unwrap_or_else(View::empty), learnt: BTreeMap::new() };
+        let made = old.follow(store, &names, index);
+        // Only a store that is ours already gets a file it did not have.
+        if store.layout.version().exists() && free_space(store.root()) > 0 {
+            made.save(&store.layout);
+        }
+        Ok(made)
+    }
+
+    /// The catalog for other names, reading only the documents this one does not know.
+    pub(crate) fn follow(&self, store: &Store, names: &Names, index: &[u8]) -> Self {
+        let mut builder = Builder::new(Digest::of(index));
+        for entry in names.entries() {
+            builder.entry(entry.name(), entry.digest, || {
+                self.view
+                    .target(&entry.digest)
+                    .filter(|known| known.complete && known.image.is_some())
+                    .unwrap_or_else(|| Facts::read(store, entry))
+            });
+        }
+        builder.layers(self.view.layers().chain(self.learnt.iter().map(|(id, facts)| (*id, *facts))));
+        Self { view: builder.finish(), learnt: BTreeMap::new() }
+    }
+
+    /// Adds facts about layers.
+    pub(crate) fn learn(&mut self, facts: &[(DiffId, LayerFacts)]) {
+        self.learnt.extend(facts.iter().copied());
+        if !self.learnt.is_empty() {
+            let known = self.view.layers().collect::<Vec<_>>();
+            let learnt = self.learnt.iter().map(|(id, facts)| (*id, *facts));
+            self.view = self.view.with_layers(known.into_iter().chain(learnt));
+        }
+    }
+
+    /// Best effort: a store that cannot be written still answers.
+    pub(crate) fn save(&self, layout: &Layout) {
+        let beside = layout.catalog().with_extension(format!("{}.new", std::process::id()));
+        if fs::write(&beside, self.view.bytes()).and_then(|()| fs::rename(&beside, layout.catalog())).is_err() {
+            let _ = fs::remove_file(&beside);
+        }
+    }
+
+    /// Number of entries.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.view.entries()
+    }
+
+    /// Whether the store holds no image.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Every entry: those without a name first, then by name.
+    pub fn records(&self) -> impl Iterator<Item = Record> + '_ {
+        (0..self.view.entries()).filter_map(|at| self.view.record(at))
+    }
+
+    /// The entry with this canonical name.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<Record> {
+        self.view.by_name(name).and_then(|at| self.view.record(at))
+    }
+
+    /// Every entry whose name begins so, sorted.
+    pub fn by_name_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = Record> + 'a {
+        (self.view.first_from(prefix)..self.view.entries())
+            .map_while(move |at| self.view.record(at).filter(|r| r.name.as_ref().is_some_and(|n| n.starts_with(prefix))))
+    }
+
+    /// Every canonical name, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> + '_ {
+        (0..self.view.entries()).filter_map(|at| self.view.name(at)).filter(|name| !name.is_empty())
+    }
+
+    /// The targets whose image ID lies between two digests, both included, sorted by ID.
+    #[must_use]
+    pub fn by_id(&self, from: &Digest, to: &Digest) -> Vec<Facts> {
+        self.view.by_id(from, to)
+    }
+
+    /// What is known of a target.
+    #[must_use]
+    pub fn target(&self, digest: &Digest) -> Option<Facts> {
+        self.view.target(digest)
+    }
+
+    /// The entries that point at a target, those without a name too.
+    pub fn entries_of<'a>(&'a self, target: &'a Digest) -> impl Iterator<Item = Record> + 'a {
+        self.view.entries_of(target).into_iter().filter_map(|at| self.view.record(at))
+    }
+
+    /// What was found out about a layer.
+    #[must_use]
+    pub fn layer(&self, id: &DiffId) -> Option<LayerFacts> {
+        self.view.layer(id)
+    }
+
+    /// Bytes of file content of these layers, hidden ones too; `None` where a layer was never counted.
+    #[must_use]
+    pub fn content(&self, layers: &[DiffId]) -> Option<u64> {
+        layers.iter().map(|id| self.layer(id).map(|facts| facts.content)).sum()
+    }
+
+    /// For each layer, how many images (by ID) have it.
+    #[must_use]
+    pub fn layer_users(&self) -> HashMap<DiffId, usize> {
+        let mut images = HashSet::new();
+        let mut users = HashMap::new();
+        for facts in self.view.targets() {
+            if let Some(image) = facts.image.filter(|image| images.insert(image.id)) {
+                let once: HashSet<DiffId> = image.layers.into_iter().collect();
+                for layer in once {
+                    *users.entry(layer).or_insert(0) += 1;
+                }
+            }
+        }
+        users
+    }
+
+    /// Every blob that an entry reaches. Where the documents of an entry cannot be read nobody can say what it
+    /// reaches, and so all blobs count as reached.
+    pub(crate) fn reached(&self, store: &Store) -> Result<HashSet<Digest>, StoreError> {
+        let mut reached = HashSet::new();
+        let mut complete = true;
+        for facts in self.view.targets() {
+            complete &= facts.complete;
+            reached.extend(facts.blobs);
+        }
+        if !complete {
+            reached.extend(store.blobs()?.into_iter().map(|blob| blob.digest));
+        }
+        Ok(reached)
+    }
+
+    /// The media type of an entry's target, for a descriptor.
+    #[must_use]
+    pub fn descriptor(facts: &Facts) -> ply_image::Descriptor {
+        let kind = if facts.media_type.as_str().is_empty() {
+            MediaType::new(MediaType::MANIFEST)
+        } else {
+            facts.media_type.clone()
+        };
+        ply_image::Descriptor::new(kind, facts.target, facts.target_size)
+    }
+}

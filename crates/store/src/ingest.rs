@@ -1,0 +1,224 @@
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ply_digest::Digest;
+use ply_image::{BlobSink, DiffId};
+use rustix::fs::{RenameFlags, renameat_with};
+
+use crate::error::io as io_error;
+use crate::store::{Hold, sync_folder};
+use crate::{Catalog, LayerFacts, Names, Store, StoreError};
+
+/// How many files are synced at once: the disk likes a queue, and more than this gains nothing.
+const SYNCERS: usize = 8;
+
+/// A transaction: blobs on their way into the store.
+///
+/// Nothing is seen by anybody until [`commit`](Self::commit). While it lives, nothing is collected.
+#[derive(Debug)]
+#[must_use = "dropping it undoes the work; commit() publishes it"]
+pub struct Ingest {
+    store: Store,
+    folder: PathBuf,
+    next: AtomicU64,
+    finished: Mutex<Vec<(PathBuf, Digest, File)>>,
+    facts: Mutex<Vec<(DiffId, LayerFacts)>>,
+    hold: Hold,
+}
+
+/// A blob on its way in: a file nobody else knows of, to be written at any offset.
+#[derive(Debug)]
+#[must_use = "finish() names it by its digest"]
+pub struct IngestBlob {
+    path: PathBuf,
+    file: File,
+}
+
+impl IngestBlob {
+    /// The file, open for reading and writing.
+    #[must_use]
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Where it lies, for messages.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Ingest {
+    pub(crate) fn begin(store: &Store) -> Result<Self, StoreError> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let hold = store.hold()?;
+        loop {
+            let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+            let folder = store.layout.ingest().join(name);
+            match fs::create_dir(&folder) {
+                Ok(()) => {
+                    let (finished, facts) = (Mutex::default(), Mutex::default());
+                    let next = AtomicU64::new(0);
+                    return Ok(Self { store: store.clone(), folder, next, finished, facts, hold });
+                }
+                // Left over from a process that had our number before.
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(io_error("create", &folder)(e)),
+            }
+        }
+    }
+
+    /// The store this goes into.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Starts a blob. With a size, its space is taken at once: a disk that is too small says so now, and the
+    /// file lies in one piece.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSpace`], or the file cannot be made.
+    pub fn blob(&self, size: Option<u64>) -> Result<IngestBlob, StoreError> {
+        let path = self.folder.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(io_error("create", &path))?;
+        if let Some(size) = size.filter(|&size| size > 0) {
+            self.preallocate(&path, &file, size)?;
+        }
+        Ok(IngestBlob { path, file })
+    }
+
+    fn preallocate(&self, path: &Path, file: &File, size: u64) -> Result<(), StoreError> {
+        use rustix::fs::{FallocateFlags, fallocate};
+        use rustix::io::Errno;
+        match fallocate(file, FallocateFlags::empty(), 0, size) {
+            // A file system that cannot is one that will do without.
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            Err(Errno::NOSPC | Errno::DQUOT) => {
+                let free = self.store.free_space();
+                Err(StoreError::NoSpace { path: self.store.root().to_owned(), needed: size, free })
+            }
+            Err(e) => Err(io_error("preallocate", path)(e.into())),
+        }
+    }
+
+    /// Names a blob by its digest, which the caller has computed over all its bytes. It is published by
+    /// [`commit`](Self::commit).
+    pub fn finish(&self, blob: IngestBlob, digest: Digest) {
+        lock(&self.finished).push((blob.path, digest, blob.file));
+    }
+
+    /// Drops a blob that is not wanted after all.
+    pub fn discard(&self, blob: IngestBlob) {
+        let _ = fs::remove_file(&blob.path);
+        drop(blob);
+    }
+
+    /// Remembers what was found out about a layer while its bytes went past.
+    pub fn learn(&self, layer: DiffId, facts: LayerFacts) {
+        lock(&self.facts).push((layer, facts));
+    }
+
+    /// Makes every finished blob durable, moves it to its digest, and then lets `change` edit the names: all or
+    /// nothing, with the names last.
+    ///
+    /// # Errors
+    /// A blob or the index could not be written, or `change` refused: the store's names are as before.
+    pub fn commit<R, E: From<StoreError>>(
+        self,
+        change: impl FnOnce(&mut Names, &Catalog) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let finished = std::mem::take(&mut *lock(&self.finished));
+        sync_all(&finished)?;
+        for (path, digest, _) in &finished {
+            self.publish(path, digest)?;
+        }
+        if !finished.is_empty() {
+            sync_folder(&self.store.layout.blobs())?;
+        }
+        drop(finished);
+        let facts = std::mem::take(&mut *lock(&self.facts));
+        self.store.edit_held(&self.hold, &facts, change)
+    }
+
+    /// Moves a blob to its digest. Where one lies there already the two are the same, unless their sizes say
+    /// that the old one is damaged.
+    fn publish(&self, path: &Path, digest: &Digest) -> Result<(), StoreError> {
+        use rustix::fs::CWD;
+        use rustix::io::Errno;
+        let to = self.store.layout.blob(digest);
+        match renameat_with(CWD, path, CWD, &to, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(()),
+            Err(Errno::EXIST) => {
+                let same = fs::symlink_metadata(&to).is_ok_and(|old| {
+                    old.is_file() && fs::metadata(path).is_ok_and(|new| new.len() == old.len())
+                });
+                if same {
+                    return Ok(());
+                }
+            }
+            // A file system without it: an existing blob is replaced by the same bytes.
+            Err(Errno::INVAL | Errno::NOSYS) => {}
+            Err(e) => return Err(io_error("rename", &to)(e.into())),
+        }
+        fs::rename(path, &to).map_err(io_error("rename", &to))
+    }
+}
+
+impl Drop for Ingest {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl BlobSink for Ingest {
+    fn has(&self, digest: &Digest, size: u64) -> bool {
+        self.store.has(digest, size)
+    }
+
+    fn put(&self, bytes: &[u8]) -> io::Result<Digest> {
+        let digest = Digest::of(bytes);
+        if self.store.has(&digest, bytes.len() as u64) {
+            return Ok(digest);
+        }
+        let blob = self.blob(None).map_err(io::Error::other)?;
+        (&blob.file).write_all(bytes)?;
+        self.finish(blob, digest);
+        Ok(digest)
+    }
+}
+
+/// Makes files durable, several at once.
+fn sync_all(files: &[(PathBuf, Digest, File)]) -> Result<(), StoreError> {
+    let next = AtomicU64::new(0);
+    let failed = Mutex::new(None);
+    let work = || {
+        while let Some((path, _, file)) =
+            usize::try_from(next.fetch_add(1, Ordering::Relaxed)).ok().and_then(|at| files.get(at))
+        {
+            if let Err(e) = file.sync_data() {
+                *lock(&failed) = Some(io_error("sync", path)(e));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..SYNCERS.min(files.len()) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+/// A thread that panicked while it pushed to a list left the list whole.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,67 @@
+use std::path::{Path, PathBuf};
+
+use ply_digest::Digest;
+
+/// Where everything stands in a store.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    pub(crate) root: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn oci_layout(&self) -> PathBuf {
+        self.root.join("oci-layout")
+    }
+
+    pub(crate) fn index(&self) -> PathBuf {
+        self.root.join("index.json")
+    }
+
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.root.join("blobs/sha256")
+    }
+
+    pub(crate) fn blob(&self, digest: &Digest) -> PathBuf {
+        self.root.join("blobs/sha256").join(digest.hex())
+    }
+
+    pub(crate) fn private(&self) -> PathBuf {
+        self.root.join("ply")
+    }
+
+    pub(crate) fn version(&self) -> PathBuf {
+        self.root.join("ply/version")
+    }
+
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.root.join("ply/lock")
+    }
+
+    pub(crate) fn index_lock(&self) -> PathBuf {
+        self.root.join("ply/index.lock")
+    }
+
+    pub(crate) fn reserve(&self) -> PathBuf {
+        self.root.join("ply/reserve")
+    }
+
+    pub(crate) fn new_index(&self) -> PathBuf {
+        self.root.join("ply/index.json.new")
+    }
+
+    pub(crate) fn catalog(&self) -> PathBuf {
+        self.root.join("ply/catalog")
+    }
+
+    pub(crate) fn ingest(&self) -> PathBuf {
+        self.root.join("ply/ingest")
+    }
+
+    pub(crate) fn damaged(&self) -> PathBuf {
+        self.root.join("ply/damaged")
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+}

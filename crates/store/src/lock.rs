@@ -1,0 +1,86 @@
+//! Two locks: `ply/lock`, shared while blobs are used and exclusive to collect; `ply/index.lock`, exclusive from
+//! reading `index.json` again to its rename. No lock outlives a command.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::StoreError;
+use crate::error::io as io_error;
+
+/// How long a lock is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A lock that is held until this is dropped.
+#[derive(Debug)]
+#[must_use = "dropping it gives the lock back"]
+pub(crate) struct Lock(#[expect(dead_code, reason = "held for its drop")] File);
+
+/// How a lock is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Shared,
+    Exclusive,
+}
+
+/// Takes a lock, waiting up to thirty seconds.
+pub(crate) fn take(path: &Path, mode: Mode) -> Result<Lock, StoreError> {
+    let file = open(path).map_err(io_error("open", path))?;
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    while !try_flock(&file, mode).map_err(io_error("lock", path))? {
+        if started.elapsed() > PATIENCE {
+            let seconds = PATIENCE.as_secs();
+            return Err(StoreError::Busy { path: path.to_owned(), seconds, holder: holder(&file) });
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+    Ok(Lock(file))
+}
+
+/// Takes a lock if it is free at once.
+pub(crate) fn take_if_free(path: &Path, mode: Mode) -> Result<Option<Lock>, StoreError> {
+    let file = open(path).map_err(io_error("open", path))?;
+    Ok(try_flock(&file, mode).map_err(io_error("lock", path))?.then(|| Lock(file)))
+}
+
+/// `flock` needs no right to write, so that a store that is only read can be locked too.
+fn open(path: &Path) -> io::Result<File> {
+    match File::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            OpenOptions::new().create(true).truncate(false).write(true).read(true).open(path)
+        }
+        other => other,
+    }
+}
+
+fn try_flock(file: &File, mode: Mode) -> io::Result<bool> {
+    let operation = match mode {
+        Mode::Shared => FlockOperation::NonBlockingLockShared,
+        Mode::Exclusive => FlockOperation::NonBlockingLockExclusive,
+    };
+    match flock(file, operation) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Who holds a lock on this file, from `/proc/locks`: `1: FLOCK ADVISORY WRITE 4711 08:01:131 0 EOF`.
+fn holder(file: &File) -> Option<String> {
+    let inode = file.metadata().ok()?.ino().to_string();
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let pid = locks.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let of_file = fields.get(5)?.rsplit(':').next()? == inode;
+        (of_file && fields.get(1) == Some(&"FLOCK")).then(|| fields.get(4).copied()).flatten()
+    })?;
+    let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let command = String::from_utf8_lossy(&command).replace('\0', " ");
+    Some(format!("process {pid} ({})", command.trim().escape_debug()))
+}

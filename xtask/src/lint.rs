@@ -1,0 +1,25 @@
+//! Format, clippy and docs, without a warning.
+
+use crate::{Outcome, shell};
+
+/// Crates that people take alone, without their default features.
+const ALONE: [&str; 2] = ["ply-digest", "ply-reference"];
+
+pub(crate) fn run(_: &[&str]) -> Outcome {
+    shell::run_shown(&mut shell::cargo(["fmt", "--all", "--check"]))?;
+    shell::run_shown(&mut shell::cargo([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
+    shell::run_shown(
+        shell::cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"),
+    )?;
+    for package in ALONE {
+        shell::run_shown(&mut shell::cargo(["check", "--package", package, "--no-default-features"]))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! Every test that needs nothing else; and, where they are installed, those against peers.
+
+use crate::{Outcome, peers, shell};
+use std::path::{Path, PathBuf};
+
+/// Set: a peer that is not installed fails its tests instead of skipping them.
+const REQUIRE_PEERS: &str = "PLY_REQUIRE_PEERS";
+/// Names the folder of the large archives, for the tests that want them.
+const REAL_IMAGES: &str = "PLY_REAL_IMAGES";
+
+pub(crate) fn run(args: &[&str]) -> Outcome {
+    let real = match args {
+        [] => None,
+        ["--real"] => Some(real_images(&shell::root().join("target/real-images"))?),
+        _ => return Err(format!("takes --real or nothing, not {}", args.join(" "))),
+    };
+    let result = tests(real.as_deref(), false);
+    if let Some(missing) = peers::missing() {
+        eprintln!("{missing}");
+    }
+    result
+}
+
+/// The same, and no peer may be missing.
+pub(crate) fn with_all_peers() -> Outcome {
+    if let Some(missing) = peers::missing_from_debian() {
+        return Err(missing);
+    }
+    tests(None, true)
+}
+
+fn tests(real: Option<&Path>, all_peers: bool) -> Outcome {
+    let mut command = shell::cargo(["test", "--workspace"]);
+    if let Some(folder) = real {
+        command.env(REAL_IMAGES, folder);
+    }
+    if all_peers {
+        command.env(REQUIRE_PEERS, "1");
+    }
+    // The tests drive the binary, which `cargo test` alone does not build for another package.
+    shell::run_shown(&mut shell::cargo(["build", "--package", "ply-cli"]))?;
+    eprintln!("unit tests and doc tests of every crate, journeys of the real binary, peers:");
+    shell::run_shown(&mut command)
+}
+
+/// The folder of the large archives, built first where it is not there.
+pub(crate) fn real_images(folder: &Path) -> Outcome<PathBuf> {
+    let wanted = folder.join("tomcat.docker.tar");
+    if !wanted.is_file() {
+        eprintln!(
+            "{} is not there: building the image family (needs root, Docker and about 3 minutes)",
+            wanted.display()
+        );
+        let script = shell::root().join("tests/real-images/build.sh");
+        shell::run_shown(std::process::Command::new("bash").arg(script).arg(folder))?;
+    }
+    folder.canonicalize().map_err(|why| format!("looking up {}: {why}", folder.display()))
+}
