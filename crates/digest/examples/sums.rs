@@ -8,6 +8,7 @@ use std::{
     fs::File,
     io::{self, Read, Write},
     path::PathBuf,
+    process::ExitCode,
 };
 
 use ply_digest::{Feed, Pump, PumpError, pump};
@@ -27,14 +28,16 @@ impl Feed for Input {
     }
 
     fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let name =
+            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", self.path.display()));
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(File::open(&self.path)?),
+            none => none.insert(File::open(&self.path).map_err(name)?),
         };
         let read = loop {
             match file.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other?,
+                other => break other.map_err(name)?,
             }
         };
         if read == 0 {
@@ -44,14 +47,22 @@ impl Feed for Input {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let paths: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
+fn main() -> ExitCode {
+    match sums(env::args_os().skip(1).map(PathBuf::from).collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "sums: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn sums(paths: Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
     let size = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
-    let inputs =
-        paths.iter().map(|path| Input { path: path.clone(), size: size(path), file: None }).collect();
+    let inputs = paths.into_iter().map(|path| Input { size: size(&path), path, file: None }).collect();
     let done = pump(inputs, &Pump::default(), &()).map_err(|error| match error {
-        PumpError::Feed { index, source } => format!("{}: {source}", paths[index].display()),
-        PumpError::Stopped => error.to_string(),
+        PumpError::Feed { source, .. } => source.into(),
+        PumpError::Stopped => Box::<dyn Error>::from(error),
     })?;
     let mut out = io::stdout().lock();
     for (input, digest) in done {

@@ -18,7 +18,7 @@ pub fn update_many(streams: &mut [(&mut Hasher, &[u8])]) {
 
 /// How many streams one thread should hash at once on this processor: 1 without the SHA extensions of x86-64, else 2 to 4.
 ///
-/// The first call, or the first of [`update_many`], finds out by trying: a fifth of a millisecond.
+/// The first call, or the first of [`update_many`], finds out by trying: a third of a millisecond.
 pub fn lanes() -> usize {
     Engine::detect().lanes()
 }

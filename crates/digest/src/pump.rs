@@ -6,14 +6,13 @@ mod worker;
 
 use std::{
     cmp::Reverse,
-    collections::VecDeque,
     num::NonZero,
     panic::resume_unwind,
-    sync::{Mutex, atomic::AtomicBool},
+    sync::{Condvar, Mutex, atomic::AtomicBool},
     thread,
 };
 
-use crate::{Digest, Progress, lanes::Engine};
+use crate::{Digest, Hasher, Progress, lanes::Engine};
 use queue::{Job, Queue};
 use worker::{Outcome, Shared};
 
@@ -66,6 +65,7 @@ pub enum PumpError<E> {
 /// Reads all `feeds` to their ends and gives each back with the digest of its bytes, in the order given.
 ///
 /// The largest are begun first. A feed so large that all would wait for it has a thread to itself.
+/// A thread that finds nothing left takes over what others have begun, so a feed may be filled by several threads in turn.
 ///
 /// ```
 /// use ply_digest::{Digest, Feed, Pump, pump};
@@ -107,13 +107,15 @@ pub(crate) fn pump_with<F: Feed>(
     progress: &dyn Progress,
 ) -> Result<Vec<(F, Digest)>, PumpError<F::Error>> {
     let lanes = if how.lanes == 0 { engine.lanes() } else { how.lanes };
-    let threads = if how.threads == 0 { processors() } else { how.threads }.min(feeds.len()).max(1);
+    let threads = if how.threads == 0 { processors() } else { how.threads };
+    let threads = threads.min(feeds.len()).max(1);
     let jobs = largest_first(feeds, threads, lanes);
     let shared = Shared {
         engine,
         lanes,
         block: if how.block == 0 { DEFAULT_BLOCK } else { how.block },
         queue: Mutex::new(Queue::new(jobs, threads)),
+        bell: Condvar::new(),
         stop: AtomicBool::new(false),
         progress,
     };
@@ -138,11 +140,11 @@ fn processors() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-fn largest_first<F: Feed>(feeds: Vec<F>, threads: usize, lanes: usize) -> VecDeque<Job<F>> {
+fn largest_first<F: Feed>(feeds: Vec<F>, threads: usize, lanes: usize) -> Vec<Job<F>> {
     let mut jobs: Vec<_> = feeds
         .into_iter()
         .enumerate()
-        .map(|(index, feed)| (feed.size_hint(), Job { index, feed, alone: false }))
+        .map(|(index, feed)| (feed.size_hint(), Job { index, feed, hasher: Hasher::new(), alone: false }))
         .collect();
     jobs.sort_by_key(|&(size, _)| Reverse(size));
     let sizes: Vec<u64> = jobs.iter().map(|&(size, _)| size).collect();

@@ -49,7 +49,7 @@ impl<'a> Header<'a> {
         let header = Self(block);
         let given = number::octal(header.bytes(CHECKSUM)).map_err(|_| "its checksum is not a number")?;
         let (start, len) = CHECKSUM;
-        let sum = |part: &[u8]| part.iter().map(|byte| i64::from(*byte)).sum::<i64>();
+        let sum = |part: &[u8]| i64::from(part.iter().map(|byte| u32::from(*byte)).sum::<u32>());
         // The checksum is taken with its own field full of spaces.
         let unsigned = sum(block) - sum(header.bytes(CHECKSUM)) + 8 * i64::from(b' ');
         if given == unsigned {

@@ -60,7 +60,7 @@ impl Pending {
             ExtensionKind::Global => return Ok(()),
         };
         if is_second {
-            // Go takes the last of two, libarchive both, tar-rs refuses: so do we.
+            // Go takes the last of two, the `tar` crate refuses: so do we.
             return Err("a second extended header for the same member");
         }
         self.start.get_or_insert(at);

@@ -229,7 +229,7 @@ impl Machine {
 
     fn second_zero_block(&mut self, block: &[u8; BLOCK], at: u64) -> Result<Option<Entry>, TarError> {
         if !is_zero(block) {
-            // GNU tar warns and stops here, bsdtar goes on, Go, and so Docker, refuses.
+            // GNU tar warns and stops here, bsdtar stops; Go, and so Docker, refuses.
             return Err(TarError::malformed(at, b"", "a header after a block of zeros"));
         }
         self.state = State::End;

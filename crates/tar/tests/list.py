@@ -22,7 +22,7 @@ with tarfile.open(fileobj=bytes_in, mode="r:", errors="surrogateescape", encodin
         data = archive.extractfile(member).read() if member.isreg() else b""
         device = f"{member.devmajor}:{member.devminor}" if member.isdev() and not member.isfifo() else "-"
         print(
-            KINDS[member.type], f"{member.mode:o}", member.uid, member.gid, raw(member.uname), raw(member.gname),
+            KINDS[member.type], f"{member.mode & 0o7777:o}", member.uid, member.gid, raw(member.uname), raw(member.gname),
             len(data), math.floor(member.mtime), device, raw(member.name), raw(member.linkname), member.offset,
             member.offset_data, sum(data),
         )

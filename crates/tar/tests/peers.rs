@@ -154,7 +154,7 @@ fn what_gnu_tar_writes() {
         let Some(bytes) = run(&mut command, b"") else { return };
         let members = contents(&bytes);
         let (sparse, content) = members.iter().find(|(entry, _)| entry.path == b"./sparse").unwrap();
-        assert_eq!((sparse.size, &content[..] == &expected[..]), (3 << 20, true), "{format:?}");
+        assert_eq!((sparse.size, content[..] == expected[..]), (3 << 20, true), "{format:?}");
         assert_eq!(sparse.sparse.is_some(), format.contains(&"--sparse"), "{format:?}");
         assert_eq!(members.iter().filter(|(entry, _)| entry.kind == Kind::HardLink).count(), 1);
         if !format.contains(&"--label=Volume") {

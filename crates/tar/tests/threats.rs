@@ -195,7 +195,7 @@ fn no_header_no_member() {
     check_refused(&[Block::gnu("a", b'M', 0).done()], "another volume");
     check_refused(&[Block::gnu("a", b'N', 0).done()], "type N");
     check_refused(&[Block::ustar("a", b'X', 0).done()], "type X");
-    // Go, and so Docker, refuses; GNU tar warns and stops, bsdtar reads on.
+    // Go, and so Docker, refuses; GNU tar warns and stops.
     check_refused(&[file("a", b""), vec![0; 512], file("b", b"")], "a header after a block of zeros");
 }
 

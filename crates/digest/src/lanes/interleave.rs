@@ -76,7 +76,6 @@ impl Interleave {
 
 /// For each number of streams the best number of lanes, from how long the same bytes take with two, three and four.
 fn best(times: &[Duration; MOST_LANES - 1]) -> [usize; MOST_LANES + 1] {
-    if std::env::var_os("ZZ").is_some() { eprintln!("{times:?}"); }
     let mut best = [0, 1, 2, 2, 2];
     let mut fastest = times[0];
     for (lanes, &time) in (2..).zip(times) {

@@ -3,6 +3,7 @@ use std::{
     ops::ControlFlow,
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     thread,
+    time::Duration,
 };
 
 use super::*;
@@ -236,26 +237,52 @@ fn buffers_are_as_many_and_as_large_as_said() {
 }
 
 #[test]
-fn the_largest_is_begun_first_and_each_thread_has_one_before_any_has_two() {
-    let jobs = |sizes: &[u64]| {
+fn the_largest_are_begun_first() {
+    let check = |sizes: &[u64], expect: &[usize], expect_alone: &[usize]| {
         let sources = sizes.iter().map(|&hint| Source { hint, ..Source::new(Vec::new()) }).collect();
-        largest_first(sources, 2, 2)
+        let jobs = largest_first(sources, 2, 2);
+        let alone: Vec<_> = jobs.iter().filter(|job| job.alone).map(|job| job.index).collect();
+        assert_eq!(jobs.iter().map(|job| job.index).collect::<Vec<_>>(), expect);
+        assert_eq!(alone, expect_alone);
     };
-    let indices = |jobs: &VecDeque<Job<Source>>| jobs.iter().map(|job| job.index).collect::<Vec<_>>();
-    let even = jobs(&[3, 9, 5, 9, 7]);
-    assert_eq!(indices(&even), [1, 3, 4, 2, 0]);
-    assert!(even.iter().all(|job| !job.alone));
-    let uneven = jobs(&[10, 43, 20, 15, 12]);
-    assert_eq!(indices(&uneven), [1, 2, 3, 4, 0]);
-    assert_eq!(uneven.iter().filter(|job| job.alone).map(|job| job.index).collect::<Vec<_>>(), [1]);
+    check(&[3, 9, 5, 9, 7], &[1, 3, 4, 2, 0], &[]);
+    check(&[10, 43, 20, 15, 12], &[1, 2, 3, 4, 0], &[1]);
+}
 
-    let mut queue = Queue::new(even, 2);
-    let index = |job: Option<Job<Source>>| job.map(|job| job.index);
-    assert_eq!(index(queue.first()), Some(1));
-    assert_eq!(index(queue.another()), Some(3));
-    assert_eq!(index(queue.another()), Some(4));
-    assert_eq!(index(queue.another()), Some(2));
-    assert_eq!(index(queue.another()), None, "the last is for the thread that has none");
-    assert_eq!(index(queue.first()), Some(0));
-    assert_eq!(index(queue.first()), None);
+#[test]
+fn a_thread_that_is_done_takes_over_what_another_has_begun() {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Is {
+        Waiting,
+        On(thread::ThreadId),
+        Over,
+    }
+    /// Ends once all three have begun and no other is on its thread.
+    struct Loner<'t> {
+        index: usize,
+        all: &'t Mutex<[Is; 3]>,
+        patience: usize,
+    }
+    impl Feed for Loner<'_> {
+        type Error = Broken;
+        fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Broken> {
+            let me = Is::On(thread::current().id());
+            let mut all = self.all.lock().unwrap();
+            all[self.index] = me;
+            if !all.contains(&Is::Waiting) && all.iter().filter(|&&it| it == me).count() == 1 {
+                all[self.index] = Is::Over;
+                return Ok(0);
+            }
+            drop(all);
+            thread::sleep(Duration::from_millis(1));
+            self.patience = self.patience.checked_sub(1).ok_or(Broken(self.index))?;
+            Ok(buffer.len())
+        }
+    }
+    for lanes in [2, 4] {
+        let all = Mutex::new([Is::Waiting; 3]);
+        let feeds = (0..3).map(|index| Loner { index, all: &all, patience: 5000 }).collect();
+        // Of three on two threads one is alone and ends. The other two end only if its thread takes one of them.
+        assert!(pump(feeds, &Pump { threads: 2, lanes, block: 64 }, &()).is_ok());
+    }
 }

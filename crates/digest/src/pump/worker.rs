@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -17,6 +17,8 @@ pub(super) struct Shared<'p, F> {
     pub(super) lanes: usize,
     pub(super) block: usize,
     pub(super) queue: Mutex<Queue<F>>,
+    /// Rung when a thread that holds nothing should look at the queue again.
+    pub(super) bell: Condvar,
     pub(super) stop: AtomicBool,
     pub(super) progress: &'p dyn Progress,
 }
@@ -34,23 +36,34 @@ impl<F: Feed> Shared<'_, F> {
 
     /// What each thread does: hashes feeds until there are none left, or the pump stops.
     pub(super) fn work(&self) -> Outcome<F> {
-        let _bell = Bell(&self.stop);
+        let _on_panic = StopOnPanic(self);
         let mut worker = Worker { shared: self, lanes: Vec::new(), spare: Vec::new(), done: Vec::new() };
         let outcome = worker.work();
         if outcome.is_err() {
-            self.stop.store(true, Ordering::Relaxed);
+            self.stop();
         }
         outcome.map(|()| worker.done)
+    }
+
+    fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // With the lock held no thread is between looking at `stop` and waiting for the bell.
+        let _queue = self.queue();
+        self.bell.notify_all();
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 }
 
 /// If a feed panics, the other threads stop too.
-struct Bell<'s>(&'s AtomicBool);
+struct StopOnPanic<'s, 'p, F: Feed>(&'s Shared<'p, F>);
 
-impl Drop for Bell<'_> {
+impl<F: Feed> Drop for StopOnPanic<'_, '_, F> {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0.store(true, Ordering::Relaxed);
+            self.0.stop();
         }
     }
 }
@@ -66,7 +79,6 @@ struct Worker<'s, F: Feed> {
 /// A feed under way; the bytes of its buffer from `start` to `end` are not hashed yet.
 struct Lane<F> {
     job: Job<F>,
-    hasher: Hasher,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -84,10 +96,10 @@ impl<F: Feed> Worker<'_, F> {
     /// Gives every lane bytes to hash; false if there is nothing left to do.
     fn refill(&mut self) -> Result<bool, PumpError<F::Error>> {
         loop {
-            self.take();
+            self.share();
             for lane in &mut self.lanes {
-                if self.shared.stop.load(Ordering::Relaxed) {
-                    // Why is for the thread to say that set the flag.
+                if self.shared.stopped() {
+                    // Why is for the thread to say that stopped all.
                     return Ok(false);
                 }
                 lane.fill(self.shared.progress)?;
@@ -98,23 +110,50 @@ impl<F: Feed> Worker<'_, F> {
         }
     }
 
-    /// Takes feeds from the queue for lanes that stand empty.
-    fn take(&mut self) {
+    /// Gives jobs to a thread that has none, or takes some for lanes that stand empty.
+    fn share(&mut self) {
         let mut queue = self.shared.queue();
-        while self.lanes.len() < self.shared.lanes && !self.lanes.iter().any(|lane| lane.job.alone) {
-            let job = if self.lanes.is_empty() { queue.first() } else { queue.another() };
-            let Some(job) = job else { break };
-            let buffer = self.spare.pop().unwrap_or_else(|| vec![0; self.shared.block]);
-            self.lanes.push(Lane { job, hasher: Hasher::new(), buffer, start: 0, end: 0, ended: false });
+        while self.lanes.is_empty() {
+            if self.shared.stopped() || queue.is_over() {
+                self.shared.bell.notify_all();
+                return;
+            }
+            queue = match queue.first() {
+                Some(job) => {
+                    self.begin(job);
+                    queue
+                }
+                // Another thread may still give some of its own back.
+                None => self.shared.bell.wait(queue).unwrap_or_else(PoisonError::into_inner),
+            };
         }
+        if self.lanes.iter().any(|lane| lane.job.alone) {
+            return;
+        }
+        let excess = queue.excess(self.lanes.len());
+        for lane in self.lanes.extract_if(.., |lane| lane.is_empty()).take(excess) {
+            self.spare.push(lane.buffer);
+            queue.give(lane.job);
+            self.shared.bell.notify_one();
+        }
+        while self.lanes.len() < self.shared.lanes {
+            let Some(job) = queue.another(self.lanes.len()) else { break };
+            self.begin(job);
+        }
+    }
+
+    fn begin(&mut self, job: Job<F>) {
+        let buffer = self.spare.pop().unwrap_or_else(|| vec![0; self.shared.block]);
+        self.lanes.push(Lane { job, buffer, start: 0, end: 0, ended: false });
     }
 
     /// Puts feeds that have ended aside; whether there were any.
     fn retire(&mut self) -> bool {
         let before = self.lanes.len();
-        for lane in self.lanes.extract_if(.., |lane| lane.ended) {
-            self.spare.push(lane.buffer);
-            self.done.push((lane.job.index, lane.job.feed, lane.hasher.finalize()));
+        for Lane { job, buffer, .. } in self.lanes.extract_if(.., |lane| lane.ended) {
+            self.shared.queue().end(job.alone);
+            self.spare.push(buffer);
+            self.done.push((job.index, job.feed, job.hasher.finalize()));
         }
         if before > 0 && self.lanes.is_empty() {
             self.shared.queue().rest();
@@ -132,9 +171,14 @@ impl<F: Feed> Worker<'_, F> {
 }
 
 impl<F: Feed> Lane<F> {
+    /// All bytes the feed gave are hashed.
+    fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
     /// Asks the feed for bytes if all it gave are hashed.
     fn fill(&mut self, progress: &dyn Progress) -> Result<(), PumpError<F::Error>> {
-        if self.start < self.end {
+        if !self.is_empty() {
             return Ok(());
         }
         let index = self.job.index;
@@ -155,6 +199,6 @@ impl<F: Feed> Lane<F> {
         let len = if rest < BLOCK { step + rest } else { step };
         let bytes = &self.buffer[self.start..][..len];
         self.start += len;
-        (&mut self.hasher, bytes)
+        (&mut self.job.hasher, bytes)
     }
 }

@@ -4,6 +4,7 @@ use super::Choices;
 use super::engines::Engines;
 use super::pairs::sh;
 use super::rows::{IMAGE, Place};
+use crate::scratch::Scratch;
 use crate::{Outcome, bench, shell};
 use serde::Serialize;
 use std::fs;
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// How often a short command is run.
 const ROUNDS: usize = 31;
+/// How many images come in one archive.
+const ARCHIVE: usize = 250;
 /// The DiffID of the empty tar: 1,024 zero bytes.
 const EMPTY_LAYER: &str = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
 
@@ -85,17 +88,29 @@ fn short_commands(place: &Place, images: usize, choices: &Choices) -> Outcome<Ve
     Ok(figures.collect())
 }
 
-/// Loads so many tiny images, all different, with one empty layer.
+/// Loads so many tiny images, all different, with one empty layer; as stores fill up, by many archives.
 fn fill(place: &Place, store: &Path, images: usize) -> Outcome {
-    let folder = store.with_extension("archive");
+    let numbers: Vec<usize> = (0..images).collect();
+    for batch in numbers.chunks(ARCHIVE) {
+        let folder = Scratch::new(place.disk, "many")?;
+        write_images(folder.path(), batch)?;
+        let archive = place.on_disk("many.tar");
+        let word = |path: &Path| shell::quoted(&path.to_string_lossy());
+        sh(&format!("tar -C {} -cf {archive} .", word(folder.path())))?;
+        sh(&format!("{} --store {} load -q -i {archive}", word(place.ply), word(store)))?;
+    }
+    Ok(())
+}
+
+/// The members of a docker-archive (moby, image/spec/v1.2.md) with these images.
+fn write_images(folder: &Path, numbers: &[usize]) -> Outcome {
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
         fs::write(&path, bytes).map_err(|why| format!("writing {}: {why}", path.display()))
     };
-    fs::create_dir_all(&folder).map_err(|why| format!("making {}: {why}", folder.display()))?;
     write("layer.tar", &[0; 1024])?;
     let mut manifest = Vec::new();
-    for number in 0..images {
+    for number in numbers {
         let config = format!("{number}.json");
         let document = serde_json::json!({
             "architecture": "amd64", "os": "linux", "created": "2026-01-02T03:04:05Z",
@@ -107,11 +122,7 @@ fn fill(place: &Place, store: &Path, images: usize) -> Outcome {
         let tag = format!("many/image-{number}:1");
         manifest.push(serde_json::json!({"Config": config, "RepoTags": [tag], "Layers": ["layer.tar"]}));
     }
-    write("manifest.json", serde_json::Value::from(manifest).to_string().as_bytes())?;
-    let quoted = |path: &Path| shell::quoted(&path.to_string_lossy());
-    let archive = folder.with_extension("tar");
-    sh(&format!("tar -C {} -cf {} .", quoted(&folder), quoted(&archive)))?;
-    sh(&format!("{} --store {} load -q -i {}", quoted(place.ply), quoted(store), quoted(&archive)))
+    write("manifest.json", serde_json::Value::from(manifest).to_string().as_bytes())
 }
 
 fn docker_inspect(docker: &str, place: &Place) -> Outcome<Absolute> {

@@ -119,7 +119,7 @@ impl Compared {
             }),
         };
         format!(
-            "{:<34} {ours:>7.3} s   {:<22} {:>7.3} s   {reached:<18} {word}",
+            "{:<36} {ours:>7.3} s   {:<22} {:>7.3} s   {reached:<18} {word}",
             self.what,
             self.peer,
             self.their_median()
