@@ -25,6 +25,7 @@ impl Context {
                 .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupted)))
                 .map_err(|e| Error::Misuse(format!("cannot listen for signals: {e}")))?;
         }
+        open_files();
         let store = match &global.store {
             Some(store) => store.clone(),
             None => default_store()?,
@@ -44,6 +45,14 @@ impl Context {
         self.bars.hide();
         self.engine()
     }
+}
+
+/// An archive with many layers has many files open; the soft limit is mostly a thousand, the hard one more.
+fn open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 /// Root's images are the machine's; everybody else's are their own.

@@ -142,8 +142,11 @@ impl Target {
         }
         match Document::<Index>::read(source, &at.digest) {
             Ok(_) => Ok(true),
-            Err(DocumentError::Shape { .. } | DocumentError::Rule { .. }) => Ok(false),
-            Err(DocumentError::Blob(crate::BlobError::Absent(_))) => Ok(false),
+            Err(
+                DocumentError::Shape { .. }
+                | DocumentError::Rule { .. }
+                | DocumentError::Blob(crate::BlobError::Absent(_)),
+            ) => Ok(false),
             Err(other) => Err(other),
         }
     }

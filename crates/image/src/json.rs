@@ -98,8 +98,6 @@ struct Key(String);
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn refuses_what_readers_understand_differently() {
         let check = |text: &str, expect: bool| {

@@ -211,7 +211,6 @@ impl Engine<'_> {
         for damage in &report.damage {
             let Ok(region) = archive.region(&damage.digest) else { continue };
             let blob = ingest.blob(None)?;
-            let file = blob.file().try_clone().map_err(Error::within("repairing"))?;
             let Some(from) = region else {
                 let mut raw = Vec::new();
                 std::io::Read::read_to_end(&mut archive.open(&damage.digest)?, &mut raw)
@@ -225,7 +224,7 @@ impl Engine<'_> {
                 label: damage.digest.short(),
                 from,
                 expected: Expected { digest: Some(damage.digest), diff_id: None },
-                stored: Some(Out::new(Arc::new(file), 0)),
+                stored: Some(Out::new(Arc::clone(blob.file()), 0)),
                 plain: None,
                 is_layer: false,
             });

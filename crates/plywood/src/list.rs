@@ -1,12 +1,12 @@
 //! `images`: what is in the store, or in an archive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use ply_archive::{Archive, Place};
 use ply_digest::Digest;
 use ply_image::{Image, Timestamp};
 use ply_reference::{Pattern, Reference};
-use ply_store::{Catalog, Record};
+use ply_store::{Brief, Catalog, Record};
 
 use crate::select::{find, packed_view, parse_canonical};
 use crate::{Engine, Error};
@@ -52,26 +52,38 @@ impl Engine<'_> {
     /// The store cannot be read, or a filter names an image that is not there.
     pub fn list(&self, filter: &Filter) -> Result<Vec<Row>, Error> {
         let catalog = self.store.catalog()?;
-        let bounds = Bounds::new(&catalog, filter)?;
-        let named: std::collections::HashSet<Digest> = catalog
-            .records()
-            .filter(|r| r.name.is_some())
-            .filter_map(|r| r.facts.image.map(|i| i.id))
-            .collect();
-        let mut rows = Vec::new();
-        for record in catalog.records() {
-            let Some(row) = row(&catalog, &record) else { continue };
+        let chosen = self.sifted(&catalog, filter)?;
+        Ok(chosen.iter().filter_map(|brief| row(&catalog, &catalog.record(brief.at)?)).collect())
+    }
+
+    /// The IDs of [`list`](Self::list), and nothing that costs more.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub fn list_ids(&self, filter: &Filter) -> Result<Vec<Digest>, Error> {
+        let catalog = self.store.catalog()?;
+        Ok(self.sifted(&catalog, filter)?.iter().map(|brief| brief.id).collect())
+    }
+
+    fn sifted<'c>(&self, catalog: &'c Catalog, filter: &Filter) -> Result<Vec<Brief<'c>>, Error> {
+        let bounds = Bounds::new(catalog, filter)?;
+        // Nameless entries come first, so whatever has a name too is known when it is needed.
+        let nameless = catalog.briefs().take_while(|brief| brief.name.is_none()).count();
+        let named: HashSet<Digest> =
+            if nameless == 0 { HashSet::new() } else { catalog.briefs().skip(nameless).map(|b| b.id).collect() };
+        let mut seen = HashSet::new();
+        let mut chosen = Vec::new();
+        for brief in catalog.briefs() {
             // An image that has a name is not listed again without it, though another manifest of it lost its own.
-            if row.name.is_none() && named.contains(&row.id) {
+            if brief.name.is_none() && (named.contains(&brief.id) || !seen.insert(brief.id)) {
                 continue;
             }
-            if bounds.admits(filter, &row) && self.labels_admit(filter, &record)? {
-                rows.push(row);
+            if bounds.admits(filter, &brief) && self.labels_admit(filter, catalog, &brief)? {
+                chosen.push(brief);
             }
         }
-        rows.dedup_by(|a, b| a.name.is_none() && b.name.is_none() && a.id == b.id);
-        sort(&mut rows);
-        Ok(rows)
+        chosen.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.name.cmp(&b.name)));
+        Ok(chosen)
     }
 
     /// Lists the images of an archive that is not loaded, in its own order.
@@ -141,11 +153,11 @@ impl Engine<'_> {
         Ok(())
     }
 
-    fn labels_admit(&self, filter: &Filter, record: &Record) -> Result<bool, Error> {
+    fn labels_admit(&self, filter: &Filter, catalog: &Catalog, brief: &Brief<'_>) -> Result<bool, Error> {
         if filter.labels.is_empty() && filter.not_labels.is_empty() {
             return Ok(true);
         }
-        let Some(known) = &record.facts.image else { return Ok(false) };
+        let Some(known) = catalog.record(brief.at).and_then(|r| r.facts.image) else { return Ok(false) };
         let labels = Image::read(&self.store, &known.manifest)?.config.value.labels();
         Ok(labels_match(&labels, filter))
     }
@@ -156,15 +168,6 @@ pub(crate) fn labels_match(labels: &BTreeMap<String, String>, filter: &Filter) -
         labels.get(key).is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
     };
     filter.labels.iter().all(has) && !filter.not_labels.iter().any(has)
-}
-
-/// The newest first; of one age, by name.
-fn sort(rows: &mut [Row]) {
-    rows.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| familiar(a).cmp(&familiar(b))));
-}
-
-fn familiar(row: &Row) -> Option<String> {
-    row.name.as_ref().map(Reference::familiar)
 }
 
 fn row(catalog: &Catalog, record: &Record) -> Option<Row> {
@@ -195,11 +198,14 @@ impl Bounds {
         Ok(Self { before: before.into_iter().chain(filter.until).min(), since })
     }
 
-    fn admits(&self, filter: &Filter, row: &Row) -> bool {
+    fn admits(&self, filter: &Filter, row: &Brief<'_>) -> bool {
         filter.dangling.is_none_or(|dangling| dangling == row.name.is_none())
             && self.before.is_none_or(|before| row.created < Some(before))
             && self.since.is_none_or(|since| row.created > Some(since))
             && (filter.references.is_empty()
-                || row.name.as_ref().is_some_and(|name| filter.references.iter().any(|p| p.matches(name))))
+                || row
+                    .name
+                    .and_then(parse_canonical)
+                    .is_some_and(|name| filter.references.iter().any(|p| p.matches(&name))))
     }
 }

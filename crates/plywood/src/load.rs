@@ -1,7 +1,6 @@
 //! `load`: images of an archive or layout into the store, all or nothing.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -221,7 +220,7 @@ impl Engine<'_> {
             // A manifest that names the plain tar needs the plain tar.
             let needs_plain = layer.digest == Some(layer.diff_id.0) && blob.digest != layer.diff_id.0;
             let plain = if needs_plain { Some(ingest.blob(None)?) } else { None };
-            let out = plain.as_ref().map(out_of).transpose()?;
+            let out = plain.as_ref().map(out_of);
             let job = Job {
                 what: format!("layer {} of the store", layer.diff_id),
                 label: layer.diff_id.0.short(),
@@ -433,7 +432,7 @@ impl Jobs {
             label: layer.diff_id.0.short(),
             from,
             expected: Expected { digest: layer.digest, diff_id: Some(layer.diff_id) },
-            stored: blob.as_ref().map(out_of).transpose()?,
+            stored: blob.as_ref().map(out_of),
             plain: None,
             is_layer: true,
         });
@@ -451,7 +450,7 @@ impl Jobs {
     ) -> Result<(), Error> {
         let bytes = archive.members.read(member, member.size)?;
         let blob = ingest.blob(None)?;
-        std::io::Write::write_all(&mut blob.file(), &bytes).map_err(Error::within(what))?;
+        std::io::Write::write_all(&mut &**blob.file(), &bytes).map_err(Error::within(what))?;
         let moved = small(&bytes).map_err(Error::within(what))?;
         self.small.push((member.name.clone(), moved, blob));
         Ok(())
@@ -522,9 +521,8 @@ fn created_by(image: &PackedImage, at: usize) -> String {
     steps.nth(at).map(|step| step.created_by.clone()).unwrap_or_default()
 }
 
-fn out_of(blob: &IngestBlob) -> Result<Out, Error> {
-    let file: File = blob.file().try_clone().map_err(Error::within(blob.path().display().to_string()))?;
-    Ok(Out::new(Arc::new(file), 0))
+fn out_of(blob: &IngestBlob) -> Out {
+    Out::new(Arc::clone(blob.file()), 0)
 }
 
 /// Reads a small blob of an archive whole, and checks it.

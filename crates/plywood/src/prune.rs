@@ -76,11 +76,11 @@ impl Engine<'_> {
         };
         let mut stays = HashSet::new();
         for record in catalog.records().filter(|r| !goes(r)) {
-            stays.extend(record.facts.blobs);
+            stays.extend(catalog.blobs(&record.facts.target));
         }
         let unreached = self.store.unreached()?;
         let lost: HashSet<Digest> = unreached.iter().map(|b| b.digest).collect();
-        let reached: HashSet<Digest> = catalog.records().filter(goes).flat_map(|r| r.facts.blobs).collect();
+        let reached: HashSet<Digest> = catalog.records().filter(goes).flat_map(|r| catalog.blobs(&r.facts.target)).collect();
         let bytes = self
             .store
             .blobs()?

@@ -112,8 +112,7 @@ fn take_blob(
     progress: &dyn Progress,
 ) -> Result<Held, Error> {
     let blob = ingest.blob(Some(size))?;
-    let file = blob.file().try_clone().map_err(Error::within(name))?;
-    let out = Out::new(Arc::new(file), 0);
+    let out = Out::new(Arc::clone(blob.file()), 0);
     let buffered = BufReader::with_capacity(BLOCK, content);
     let (compression, reader) = ply_layer::sniff(buffered).map_err(Error::within(name))?;
     let (moved, no_tar) = match compression {
@@ -123,8 +122,7 @@ fn take_blob(
             (inflated.map_err(|e| e.at(name))?, None)
         }
     };
-    let file = Arc::new(blob.file().try_clone().map_err(Error::within(name))?);
-    let region = Region { file, offset: 0, len: moved.size };
+    let region = Region { file: Arc::clone(blob.file()), offset: 0, len: moved.size };
     Ok(Held::Blob { blob: Mutex::new(Some(blob)), region, moved, no_tar: Mutex::new(no_tar) })
 }
 

@@ -47,7 +47,7 @@ impl Engine<'_> {
                     names.remove_target(target);
                 }
                 removed.deleted = deleted(catalog, &found.facts, &targets);
-                candidates = entries.iter().flat_map(|r| r.facts.blobs.iter().copied()).collect();
+                candidates = targets.iter().flat_map(|target| catalog.blobs(target)).collect();
             }
             Ok::<_, Error>((removed, candidates))
         })?;

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 
 use ply_digest::Digest;
-use ply_image::{DiffId, MediaType};
+use ply_image::{DiffId, MediaType, Timestamp};
 
 pub use facts::{Facts, ImageFacts, LayerFacts};
 use format::{Builder, View};
@@ -37,6 +37,19 @@ pub struct Record {
     pub facts: Facts,
 }
 
+/// An entry that is an image, as far as a list of images needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Brief<'a> {
+    /// Its place in the catalog, for [`Catalog::record`].
+    pub at: usize,
+    /// The canonical name.
+    pub name: Option<&'a str>,
+    /// The image's ID.
+    pub id: Digest,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+}
+
 /// A canonical name, or none.
 pub type Name = Option<String>;
 
@@ -60,12 +73,20 @@ impl Catalog {
 
     /// The catalog for other names, reading only the documents this one does not know.
     pub(crate) fn follow(&self, store: &Store, names: &Names, index: &[u8]) -> Self {
-        let mut builder = Builder::new(Digest::of(index));
+        let digest = Digest::of(index);
+        if self.learnt.is_empty() {
+            let entries: Vec<_> = names.entries().iter().map(|entry| (entry.name(), entry.digest)).collect();
+            if let Some(view) = self.view.renamed(digest, &entries) {
+                return Self { view, learnt: BTreeMap::new() };
+            }
+        }
+        let mut builder = Builder::new(digest);
         for entry in names.entries() {
             builder.entry(entry.name(), entry.digest, || {
                 self.view
                     .target(&entry.digest)
                     .filter(|known| known.complete && known.image.is_some())
+                    .and_then(|known| Some((known, self.view.blobs(&entry.digest)?)))
                     .unwrap_or_else(|| Facts::read(store, entry))
             });
         }
@@ -108,6 +129,17 @@ impl Catalog {
         (0..self.view.entries()).filter_map(|at| self.view.record(at))
     }
 
+    /// Every entry that is an image, those without a name first, then by name; nothing is copied.
+    pub fn briefs(&self) -> impl Iterator<Item = Brief<'_>> + '_ {
+        (0..self.view.entries()).filter_map(|at| self.view.brief(at))
+    }
+
+    /// The entry at a place.
+    #[must_use]
+    pub fn record(&self, at: usize) -> Option<Record> {
+        self.view.record(at)
+    }
+
     /// The entry with this canonical name.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<Record> {
@@ -135,6 +167,12 @@ impl Catalog {
     #[must_use]
     pub fn target(&self, digest: &Digest) -> Option<Facts> {
         self.view.target(digest)
+    }
+
+    /// Every blob that the documents of a target name, documents included; not all need be here.
+    #[must_use]
+    pub fn blobs(&self, target: &Digest) -> Vec<Digest> {
+        self.view.blobs(target).unwrap_or_default()
     }
 
     /// The entries that point at a target, those without a name too.
@@ -177,7 +215,7 @@ impl Catalog {
         let mut complete = true;
         for facts in self.view.targets() {
             complete &= facts.complete;
-            reached.extend(facts.blobs);
+            reached.extend(self.blobs(&facts.target));
         }
         if !complete {
             reached.extend(store.blobs()?.into_iter().map(|blob| blob.digest));

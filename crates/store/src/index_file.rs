@@ -2,7 +2,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 
 use ply_digest::Digest;
-use ply_image::{Descriptor, Index, annotation, json};
+use ply_image::{Descriptor, Index, annotation};
 
 use crate::StoreError;
 use crate::error::io as io_error;
@@ -29,7 +29,6 @@ impl Names {
             path: layout.index(),
             source: Box::new(source),
         };
-        json::check(bytes, &["manifests", "digest", "annotations"]).map_err(damaged)?;
         let index = serde_json::from_slice(bytes).map_err(damaged)?;
         Ok(Self { index, changed: false })
     }

@@ -11,7 +11,7 @@ mod lock;
 mod store;
 
 pub use blobs::StoredBlob;
-pub use catalog::{Catalog, Facts, ImageFacts, LayerFacts, Name, Record};
+pub use catalog::{Brief, Catalog, Facts, ImageFacts, LayerFacts, Name, Record};
 pub use collect::Collected;
 pub use error::StoreError;
 pub use index_file::Names;

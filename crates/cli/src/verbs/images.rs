@@ -11,7 +11,14 @@ use crate::{output, units, when};
 
 pub(crate) fn run(context: &Context, arguments: &Images) -> Outcome {
     let engine = context.engine()?;
-    let mut rows = match arguments.name.as_deref().and_then(Place::parse) {
+    let place = arguments.name.as_deref().and_then(Place::parse);
+    if arguments.quiet && arguments.format.is_none() && arguments.sort.is_none() && place.is_none() {
+        let ids = engine.list_ids(&filter(arguments)?)?;
+        let show = |id: &ply_digest::Digest| if arguments.no_trunc { id.to_string() } else { id.short() };
+        output::print(&ids.iter().map(|id| show(id) + "\n").collect::<String>())?;
+        return Ok(Exit::Done);
+    }
+    let mut rows = match place {
         Some(place) => engine.list_archive(&place)?,
         None => {
             let filter = filter(arguments)?;

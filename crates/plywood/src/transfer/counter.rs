@@ -32,7 +32,12 @@ impl Counter {
     }
 }
 
-/// Bytes a member adds to an image's size. A hard link adds none, a sparse file all it seems to have.
+/// Bytes a member adds to an image's size, as Docker sums them up over a layer's unpacked files: a file has what it
+/// seems to have, holes too; a symbolic link the length of its target; a hard link nothing of its own.
 pub(crate) fn content_of(entry: &Entry) -> u64 {
-    if entry.kind == Kind::File { entry.size } else { 0 }
+    match entry.kind {
+        Kind::File => entry.size,
+        Kind::Symlink => entry.link.len() as u64,
+        Kind::HardLink | Kind::CharDevice | Kind::BlockDevice | Kind::Directory | Kind::Fifo => 0,
+    }
 }

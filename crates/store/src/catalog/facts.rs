@@ -15,9 +15,7 @@ pub struct Facts {
     pub media_type: MediaType,
     /// The image for this host, or the best there is; `None` where its documents are absent or damaged.
     pub image: Option<ImageFacts>,
-    /// Every blob the documents name, documents included; not all need be here.
-    pub blobs: Vec<Digest>,
-    /// Whether every document that must be here was read, so that `blobs` is all.
+    /// Whether every document that must be here was read, so that all blobs it reaches are known.
     pub complete: bool,
 }
 
@@ -46,36 +44,37 @@ pub struct LayerFacts {
 }
 
 impl Facts {
-    /// Reads the documents below a descriptor.
-    pub(crate) fn read(source: &dyn BlobSource, root: &Descriptor) -> Self {
+    /// Reads the documents below a descriptor; gives also every blob they name, documents included. Not all need be
+    /// here.
+    pub(crate) fn read(source: &dyn BlobSource, root: &Descriptor) -> (Self, Vec<Digest>) {
         let mut facts = Self {
             target: root.digest,
             target_size: root.size,
             media_type: root.media_type.clone(),
             image: None,
-            blobs: vec![root.digest],
             complete: true,
         };
+        let mut blobs = vec![root.digest];
         let Ok(target) = Target::read(source, root) else {
             facts.complete = false;
-            return facts;
+            return (facts, blobs);
         };
-        facts.blobs.extend(target.indexes.iter().flat_map(|i| i.value.manifests.iter().map(|d| d.digest)));
+        blobs.extend(target.indexes.iter().flat_map(|i| i.value.manifests.iter().map(|d| d.digest)));
         for listed in &target.manifests {
             match Document::<Manifest>::read(source, &listed.digest) {
                 Ok(manifest) => {
-                    facts.blobs.push(manifest.value.config.digest);
-                    facts.blobs.extend(manifest.value.layers.iter().map(|l| l.digest));
+                    blobs.push(manifest.value.config.digest);
+                    blobs.extend(manifest.value.layers.iter().map(|l| l.digest));
                 }
                 // An index may list what nobody brought along; a manifest that a name points to must be here.
                 Err(DocumentError::Blob(BlobError::Absent(_))) if !target.indexes.is_empty() => {}
                 Err(_) => facts.complete = false,
             }
         }
-        facts.blobs.sort_unstable();
-        facts.blobs.dedup();
+        blobs.sort_unstable();
+        blobs.dedup();
         facts.image = choose(source, &target);
-        facts
+        (facts, blobs)
     }
 }
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use ply_digest::{Digest, Hasher, update_many};
 use ply_image::{DiffId, MediaType, Timestamp};
 
-use super::{Facts, ImageFacts, LayerFacts, Record};
+use super::{Brief, Facts, ImageFacts, LayerFacts, Record};
 
 const MAGIC: &[u8; 8] = b"plycat\x00\x01";
 const HEADER: usize = 8 + 32 + 32 + 7 * 4;
@@ -146,7 +146,8 @@ impl View {
         (self.name(at) == Some(name)).then_some(at)
     }
 
-    fn facts(&self, at: usize) -> Option<Facts> {
+    /// A target, and where the references to its blobs stand.
+    fn target_row(&self, at: usize) -> Option<(Facts, (usize, usize))> {
         let mut row = self.row(TARGETS, at)?;
         let (target, id, manifest) = (row.digest()?, row.digest()?, row.digest()?);
         let (target_size, seconds, nanoseconds) = (row.u64()?, row.u64()?.cast_signed(), row.u32()?);
@@ -154,11 +155,6 @@ impl View {
         let media_type = MediaType::new(self.text(row.index()?, row.index()?)?);
         let (layers, layer_count) = (row.index()?, row.index()?);
         let (blobs, blob_count) = (row.index()?, row.index()?);
-        let refer = |first: usize, count: usize, table: usize| -> Option<Vec<Digest>> {
-            (first..first.checked_add(count)?)
-                .map(|at| self.row(table, self.number(REFERENCES, at)?)?.digest())
-                .collect()
-        };
         let image = if flags & HAS_IMAGE == 0 {
             None
         } else {
@@ -167,11 +163,72 @@ impl View {
                 manifest,
                 made: flags & MADE != 0,
                 created: (flags & DATED != 0).then_some(Timestamp { seconds, nanoseconds }),
-                layers: refer(layers, layer_count, LAYERS)?.into_iter().map(DiffId).collect(),
+                layers: self.refer(layers, layer_count, LAYERS)?.into_iter().map(DiffId).collect(),
             })
         };
-        let blobs = refer(blobs, blob_count, BLOBS)?;
-        Some(Facts { target, target_size, media_type, image, blobs, complete: flags & COMPLETE != 0 })
+        let facts = Facts { target, target_size, media_type, image, complete: flags & COMPLETE != 0 };
+        Some((facts, (blobs, blob_count)))
+    }
+
+    /// Name, ID and time of an entry, with nothing copied; `None` where it is no image that is here.
+    pub(super) fn brief(&self, at: usize) -> Option<Brief<'_>> {
+        let mut row = self.row(ENTRIES, at)?;
+        let name = self.text(row.index()?, row.index()?)?;
+        let mut target = self.row(TARGETS, row.index()?)?;
+        target.take(32)?;
+        let id = target.digest()?;
+        target.take(32 + 8)?;
+        let (seconds, nanoseconds, flags) = (target.u64()?.cast_signed(), target.u32()?, target.u32()?);
+        let created = (flags & DATED != 0).then_some(Timestamp { seconds, nanoseconds });
+        let name = Some(name).filter(|name| !name.is_empty());
+        (flags & HAS_IMAGE != 0).then_some(Brief { at, name, id, created })
+    }
+
+    /// The same targets under other names; `None` where a target is not known, or is no longer named by any
+    /// entry, or names that are gone take too much room.
+    pub(super) fn renamed(&self, index: Digest, entries: &[(Option<&str>, Digest)]) -> Option<Self> {
+        let mut tables: [Vec<u8>; 7] = Default::default();
+        for (table, rows) in tables.iter_mut().enumerate().filter(|(table, _)| *table != ENTRIES) {
+            *rows = self.bytes.get(self.starts[table]..self.starts[table + 1])?.to_vec();
+        }
+        let mut used = vec![false; self.rows(TARGETS)];
+        let mut rows: Vec<(&str, usize)> = Vec::new();
+        for (name, target) in entries {
+            let target = self.find(TARGETS, target)?;
+            *used.get_mut(target)? = true;
+            rows.push((name.unwrap_or_default(), target));
+        }
+        rows.sort_unstable();
+        let needed: usize = rows.iter().map(|(name, _)| name.len()).sum();
+        if used.contains(&false) || tables[HEAP].len() > 2 * needed + (64 << 10) {
+            return None;
+        }
+        for (name, target) in rows {
+            let place = match self.by_name(name) {
+                Some(at) => self.row(ENTRIES, at)?.take(8)?.try_into().ok()?,
+                None => intern(&mut tables[HEAP], name),
+            };
+            tables[ENTRIES].extend(place);
+            tables[ENTRIES].extend(number(target).to_le_bytes());
+        }
+        Some(assemble(&index, &tables))
+    }
+
+    fn facts(&self, at: usize) -> Option<Facts> {
+        self.target_row(at).map(|(facts, _)| facts)
+    }
+
+    /// The rows of `table` that references `first..first + count` name.
+    fn refer(&self, first: usize, count: usize, table: usize) -> Option<Vec<Digest>> {
+        (first..first.checked_add(count)?)
+            .map(|at| self.row(table, self.number(REFERENCES, at)?)?.digest())
+            .collect()
+    }
+
+    /// Every blob a target reaches.
+    pub(super) fn blobs(&self, target: &Digest) -> Option<Vec<Digest>> {
+        let (_, (first, count)) = self.target_row(self.find(TARGETS, target)?)?;
+        self.refer(first, count, BLOBS)
     }
 
     fn digest_at(&self, table: usize, at: usize) -> Option<Digest> {
@@ -236,7 +293,8 @@ impl View {
         let mut builder = Builder::new(self.index());
         for at in 0..self.entries() {
             if let Some(record) = self.record(at) {
-                builder.entry(record.name.as_deref(), record.facts.target, || record.facts.clone());
+                let blobs = || self.blobs(&record.facts.target).unwrap_or_default();
+                builder.entry(record.name.as_deref(), record.facts.target, || (record.facts.clone(), blobs()));
             }
         }
         builder.layers(layers);
@@ -284,7 +342,7 @@ impl<'a> Reader<'a> {
 pub(super) struct Builder {
     index: Digest,
     entries: Vec<(String, Digest)>,
-    targets: BTreeMap<Digest, Facts>,
+    targets: BTreeMap<Digest, (Facts, Vec<Digest>)>,
     layers: BTreeMap<DiffId, LayerFacts>,
 }
 
@@ -294,7 +352,7 @@ impl Builder {
     }
 
     /// Adds an entry; `facts` is asked once for each target.
-    pub(super) fn entry(&mut self, name: Option<&str>, target: Digest, facts: impl FnOnce() -> Facts) {
+    pub(super) fn entry(&mut self, name: Option<&str>, target: Digest, facts: impl FnOnce() -> (Facts, Vec<Digest>)) {
         self.entries.push((name.unwrap_or_default().to_owned(), target));
         self.targets.entry(target).or_insert_with(facts);
     }
@@ -306,15 +364,15 @@ impl Builder {
     pub(super) fn finish(mut self) -> View {
         self.entries.sort_unstable();
         let used: BTreeSet<DiffId> =
-            self.targets.values().filter_map(|f| f.image.as_ref()).flat_map(|i| i.layers.iter().copied()).collect();
+            self.targets.values().filter_map(|(f, _)| f.image.as_ref()).flat_map(|i| i.layers.iter().copied()).collect();
         let layer_row: HashMap<DiffId, u32> = used.iter().copied().zip(0..).collect();
-        let blobs: BTreeSet<Digest> = self.targets.values().flat_map(|f| f.blobs.iter().copied()).collect();
+        let blobs: BTreeSet<Digest> = self.targets.values().flat_map(|(_, blobs)| blobs.iter().copied()).collect();
         let blob_row: HashMap<Digest, u32> = blobs.iter().copied().zip(0..).collect();
         let target_row: HashMap<Digest, u32> = self.targets.keys().copied().zip(0..).collect();
 
         let mut tables: [Vec<u8>; 7] = Default::default();
-        for facts in self.targets.values() {
-            write_target(&mut tables, facts, &layer_row, &blob_row);
+        for (facts, blobs) in self.targets.values() {
+            write_target(&mut tables, facts, blobs, &layer_row, &blob_row);
         }
         for (name, target) in &self.entries {
             let name = intern(&mut tables[HEAP], name);
@@ -324,7 +382,7 @@ impl Builder {
         let mut ids: Vec<(Digest, u32)> = self
             .targets
             .values()
-            .filter_map(|f| Some((f.image.as_ref()?.id, *target_row.get(&f.target)?)))
+            .filter_map(|(f, _)| Some((f.image.as_ref()?.id, *target_row.get(&f.target)?)))
             .collect();
         ids.sort_unstable();
         tables[IDS].extend(ids.iter().flat_map(|(_, row)| row.to_le_bytes()));
@@ -356,6 +414,7 @@ fn intern(heap: &mut Vec<u8>, text: &str) -> [u8; 8] {
 fn write_target(
     tables: &mut [Vec<u8>; 7],
     facts: &Facts,
+    blobs: &[Digest],
     layer_row: &HashMap<DiffId, u32>,
     blob_row: &HashMap<Digest, u32>,
 ) {
@@ -379,7 +438,7 @@ fn write_target(
     };
     let layers = image.map_or(&[][..], |i| &i.layers);
     let layers = refer(layers.iter().filter_map(|id| layer_row.get(id).copied()).collect());
-    let blobs = refer(facts.blobs.iter().filter_map(|d| blob_row.get(d).copied()).collect());
+    let blobs = refer(blobs.iter().filter_map(|d| blob_row.get(d).copied()).collect());
 
     let row = &mut tables[TARGETS];
     for digest in [facts.target, image.map_or(zero, |i| i.id), image.map_or(zero, |i| i.manifest)] {
