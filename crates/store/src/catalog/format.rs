@@ -371,8 +371,13 @@ impl Builder {
         let target_row: HashMap<Digest, u32> = self.targets.keys().copied().zip(0..).collect();
 
         let mut tables: [Vec<u8>; 7] = Default::default();
+        let mut media_types = HashMap::new();
         for (facts, blobs) in self.targets.values() {
-            write_target(&mut tables, facts, blobs, &layer_row, &blob_row);
+            // There are a handful of media types, and a target has one.
+            let heap = &mut tables[HEAP];
+            let text = facts.media_type.as_str();
+            let media_type = *media_types.entry(text.to_owned()).or_insert_with(|| intern(heap, text));
+            write_target(&mut tables, facts, media_type, blobs, &layer_row, &blob_row);
         }
         for (name, target) in &self.entries {
             let name = intern(&mut tables[HEAP], name);
@@ -414,6 +419,7 @@ fn intern(heap: &mut Vec<u8>, text: &str) -> [u8; 8] {
 fn write_target(
     tables: &mut [Vec<u8>; 7],
     facts: &Facts,
+    media_type: [u8; 8],
     blobs: &[Digest],
     layer_row: &HashMap<DiffId, u32>,
     blob_row: &HashMap<Digest, u32>,
@@ -430,7 +436,6 @@ fn write_target(
     ] {
         flags |= if holds { flag } else { 0 };
     }
-    let media_type = intern(&mut tables[HEAP], facts.media_type.as_str());
     let mut refer = |rows: Vec<u32>| {
         let first = number(tables[REFERENCES].len() / 4);
         tables[REFERENCES].extend(rows.iter().flat_map(|row| row.to_le_bytes()));
