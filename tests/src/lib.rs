@@ -1,1 +1,37 @@
-//! Journeys of the real binary, real peers, faults.
+//! What the journeys of the real binary share: a runner with a store of its own, archives made by description,
+//! transcripts, and the peers we are compared with.
+//!
+//! The crate is test support through and through: what fails here fails the test, with a message.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_errors_doc,
+    reason = "all of it runs in tests, where a panic is the way to fail"
+)]
+
+mod docker;
+mod engines;
+mod image;
+mod listing;
+mod oci;
+mod peer;
+mod pipe;
+mod ply;
+mod refusal;
+mod roundtrip;
+mod tarball;
+mod transcript;
+
+pub use docker::Docker;
+pub use engines::Engines;
+pub use image::{Made, archive_of, hex, host_architecture, layer, listed, made, sha256};
+pub use listing::{Listing, listing};
+pub use oci::{Layout, descriptor, named};
+pub use peer::{edge, needs, others, output, run};
+pub use pipe::Input;
+pub use ply::{Ply, Ran, binary, family};
+pub use refusal::Guarded;
+pub use roundtrip::{Expected, members, round_trip, round_trip_folder};
+pub use tarball::{Tarball, bzip2, gzip, xz, zstd};
+pub use transcript::transcript;

@@ -15,7 +15,7 @@ use ply_reference::Reference;
 
 use crate::error::shown;
 use crate::members::{Member, Members, blob_name};
-use crate::{ArchiveError, Archive};
+use crate::{Archive, ArchiveError};
 
 /// The images in an archive.
 #[derive(Debug, Default)]

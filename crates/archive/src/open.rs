@@ -4,9 +4,9 @@ use std::path::Path;
 
 use ply_layer::Compression;
 
+use crate::ArchiveError;
 use crate::contents::Contents;
 use crate::members::{Folder, Members, TarFile};
-use crate::ArchiveError;
 
 /// An archive or layout that can be read in any order: its members and what they say.
 pub struct Archive {

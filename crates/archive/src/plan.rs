@@ -172,14 +172,16 @@ impl Layout {
         for image in images {
             let Some(platform) = image.images.first() else { continue };
             let manifest = plain_manifest(platform);
-            let kind = manifest.value.media_type.clone().unwrap_or_else(|| MediaType::new(MediaType::MANIFEST));
+            let kind =
+                manifest.value.media_type.clone().unwrap_or_else(|| MediaType::new(MediaType::MANIFEST));
             let root = Descriptor::new(kind, manifest.digest, manifest.raw.len() as u64);
             entries.extend(name_entries(&root, &image.names, |name| {
                 name.tag().map(|tag| tag.as_str().to_owned()).unwrap_or_default()
             }));
             listed.push(Listed {
                 config: blob_name(&platform.config.digest),
-                tags: (!image.names.is_empty()).then(|| image.names.iter().map(Reference::familiar).collect()),
+                tags: (!image.names.is_empty())
+                    .then(|| image.names.iter().map(Reference::familiar).collect()),
                 layers: platform.layers.iter().map(|l| blob_name(&l.diff_id.0)).collect(),
             });
             self.document(&manifest.raw);

@@ -109,7 +109,9 @@ pub(crate) enum LineFormat {
 /// Several images share their layers. IMAGE without a tag means all tags of the repository. What is written is
 /// hashed on the way: a damaged blob never leaves with exit 0.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ply save -o app.tar app:1 app:2\n  ssh server ply layers -q base:1 | ply save --without - app:1 | ssh server ply load")]
+#[command(
+    after_help = "Examples:\n  ply save -o app.tar app:1 app:2\n  ssh server ply layers -q base:1 | ply save --without - app:1 | ssh server ply load"
+)]
 pub(crate) struct Save {
     /// The file to write; stdout without it
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -180,7 +182,9 @@ pub(crate) enum Sort {
 
 /// Show all that is known of an image
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ply inspect -f '{{.Id}} {{len .RootFS.Layers}}' app:1\n  ply inspect ./app.tar")]
+#[command(
+    after_help = "Examples:\n  ply inspect -f '{{.Id}} {{len .RootFS.Layers}}' app:1\n  ply inspect ./app.tar"
+)]
 pub(crate) struct Inspect {
     /// A Go template, or json
     #[arg(short, long, value_name = "FORMAT")]
@@ -203,7 +207,9 @@ pub(crate) enum Inspected {
 
 /// Show the steps that made an image
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ply history app:1\n  ply history --layers --no-trunc docker-archive:app.tar")]
+#[command(
+    after_help = "Examples:\n  ply history app:1\n  ply history --layers --no-trunc docker-archive:app.tar"
+)]
 pub(crate) struct History {
     /// Nothing shortened
     #[arg(long)]
@@ -230,7 +236,9 @@ pub(crate) struct History {
 
 /// Show the layers of an image and who shares them
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ply layers app:1\n  ply layers -q app:1 | ssh server ply save --without - app:2 | ply load")]
+#[command(
+    after_help = "Examples:\n  ply layers app:1\n  ply layers -q app:1 | ssh server ply save --without - app:2 | ply load"
+)]
 pub(crate) struct Layers {
     /// Only DiffIDs, whole
     #[arg(short, long)]
@@ -266,7 +274,9 @@ pub(crate) struct Name {
 
 /// Give an image another name
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ply tag app:1 app:stable\n  ply tag 82e97ab03902 registry.example/team/app:1")]
+#[command(
+    after_help = "Examples:\n  ply tag app:1 app:stable\n  ply tag 82e97ab03902 registry.example/team/app:1"
+)]
 pub(crate) struct Tag {
     /// The image
     #[arg(value_name = "IMAGE", add = images())]

@@ -20,7 +20,8 @@ impl Context {
         let interrupted = Arc::new(AtomicBool::new(false));
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
             // The second one ends the program at once, should the first not be heeded.
-            let twice = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted));
+            let twice =
+                signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted));
             twice
                 .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupted)))
                 .map_err(|e| Error::Misuse(format!("cannot listen for signals: {e}")))?;

@@ -80,11 +80,7 @@ mod tests {
         check("a\r\nb", "a\\r\nb", "a\\r\\nb");
         check("\x1b[31mred\x07\0\x7f", "\\x1b[31mred\\x07\\x00\\x7f", "\\x1b[31mred\\x07\\x00\\x7f");
         check("\u{9b}31m \u{85}", "\\u009b31m \\u0085", "\\u009b31m \\u0085");
-        check(
-            "a\u{202e}b\u{2066}c\u{200f}",
-            "a\\u202eb\\u2066c\\u200f",
-            "a\\u202eb\\u2066c\\u200f",
-        );
+        check("a\u{202e}b\u{2066}c\u{200f}", "a\\u202eb\\u2066c\\u200f", "a\\u202eb\\u2066c\\u200f");
         check("\u{2028}\u{202f}", "\\u2028\u{202f}", "\\u2028\u{202f}");
     }
 }

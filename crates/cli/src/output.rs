@@ -35,6 +35,7 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
 
 /// Prints JSON on one line.
 pub(crate) fn json_line(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string(value).map_err(|e| Failure::Message(format!("cannot write JSON: {e}")))?;
+    let text =
+        serde_json::to_string(value).map_err(|e| Failure::Message(format!("cannot write JSON: {e}")))?;
     line(&text)
 }

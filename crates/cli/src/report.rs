@@ -89,7 +89,11 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let text = error.render().to_string();
-    let _ = write!(std::io::stderr(), "{}", text.strip_prefix("error: ").map_or_else(|| text.clone(), |t| format!("ply: {t}")));
+    let _ = write!(
+        std::io::stderr(),
+        "{}",
+        text.strip_prefix("error: ").map_or_else(|| text.clone(), |t| format!("ply: {t}"))
+    );
     ExitCode::from(2)
 }
 
@@ -120,7 +124,8 @@ fn hint(error: &Error) -> Option<String> {
                 let list: Vec<String> = candidates
                     .iter()
                     .map(|c| {
-                        let names = if c.names.is_empty() { "no name".to_owned() } else { c.names.join(", ") };
+                        let names =
+                            if c.names.is_empty() { "no name".to_owned() } else { c.names.join(", ") };
                         format!("{} ({names})", c.id.short())
                     })
                     .collect();
@@ -131,7 +136,9 @@ fn hint(error: &Error) -> Option<String> {
                 for (id, by) in layers {
                     text.push_str(&format!("\n  {id}  {}", crate::table::ellipsis(by, 60)));
                 }
-                text.push_str("\nLoad the image they belong to first, or save without --without. Nothing was loaded.");
+                text.push_str(
+                    "\nLoad the image they belong to first, or save without --without. Nothing was loaded.",
+                );
                 return Some(text);
             }
             _ => {}

@@ -1,4 +1,5 @@
 //! Prints the ID of an image and the DiffID and ChainID of each layer: `chain < config.json`.
+#![expect(clippy::print_stdout, reason = "a program prints")]
 
 use std::io::Read;
 

@@ -128,7 +128,9 @@ impl Engine<'_> {
         }
         for listed in &target.manifests {
             // An index may list what nobody brought along.
-            if !target.indexes.is_empty() && matches!(self.store.size(&listed.digest), Err(ply_image::BlobError::Absent(_))) {
+            if !target.indexes.is_empty()
+                && matches!(self.store.size(&listed.digest), Err(ply_image::BlobError::Absent(_)))
+            {
                 continue;
             }
             need(listed.digest, Some(listed.size), None);

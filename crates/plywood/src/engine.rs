@@ -17,7 +17,10 @@ pub struct Engine<'a> {
 
 impl std::fmt::Debug for Engine<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("store", &self.store).field("threads", &self.threads).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("store", &self.store)
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
     }
 }
 

@@ -69,8 +69,11 @@ impl Engine<'_> {
         let bounds = Bounds::new(catalog, filter)?;
         // Nameless entries come first, so whatever has a name too is known when it is needed.
         let nameless = catalog.briefs().take_while(|brief| brief.name.is_none()).count();
-        let named: HashSet<Digest> =
-            if nameless == 0 { HashSet::new() } else { catalog.briefs().skip(nameless).map(|b| b.id).collect() };
+        let named: HashSet<Digest> = if nameless == 0 {
+            HashSet::new()
+        } else {
+            catalog.briefs().skip(nameless).map(|b| b.id).collect()
+        };
         let mut seen = HashSet::new();
         let mut chosen = Vec::new();
         for brief in catalog.briefs() {

@@ -93,7 +93,8 @@ impl Engine<'_> {
     fn load_stream(&self, stream: Box<dyn Read + Send + '_>, options: &Options) -> Result<Loaded, Error> {
         let ingest = self.store.begin()?;
         let buffered = BufReader::with_capacity(BLOCK, stream);
-        let (compression, reader) = ply_layer::sniff(buffered).map_err(Error::within("reading the archive"))?;
+        let (compression, reader) =
+            ply_layer::sniff(buffered).map_err(Error::within("reading the archive"))?;
         let received = match compression {
             Compression::None => self.receive(&ingest, reader)?,
             compression => {
@@ -203,7 +204,8 @@ impl Engine<'_> {
             return Ok(());
         }
         let catalog = self.store.catalog()?;
-        let wanted: Vec<DiffId> = missing.iter().filter_map(|(i, at)| Some(i.layers.get(*at)?.diff_id)).collect();
+        let wanted: Vec<DiffId> =
+            missing.iter().filter_map(|(i, at)| Some(i.layers.get(*at)?.diff_id)).collect();
         let here = self.layer_blobs(&catalog, &wanted);
         let (mut jobs, mut lacking) = (Vec::new(), Vec::new());
         let mut seen = std::collections::HashSet::new();
@@ -457,12 +459,7 @@ impl Jobs {
     }
 
     /// What an attestation names: kept as it is, where it is there.
-    fn add_further(
-        &mut self,
-        ingest: &Ingest,
-        archive: &Archive,
-        blob: &Descriptor,
-    ) -> Result<(), Error> {
+    fn add_further(&mut self, ingest: &Ingest, archive: &Archive, blob: &Descriptor) -> Result<(), Error> {
         if !self.seen.insert(blob.digest.to_string()) || ingest.has(&blob.digest, blob.size) {
             return Ok(());
         }

@@ -68,7 +68,8 @@ impl Engine<'_> {
     /// The bytes only what goes reaches, and what is reached by nothing already.
     fn would_prune(&self, going: &[&Row]) -> Result<Pruned, Error> {
         let catalog = self.store.catalog()?;
-        let names: HashSet<String> = going.iter().filter_map(|r| Some(r.name.as_ref()?.canonical())).collect();
+        let names: HashSet<String> =
+            going.iter().filter_map(|r| Some(r.name.as_ref()?.canonical())).collect();
         let nameless: HashSet<Digest> = going.iter().filter(|r| r.name.is_none()).map(|r| r.id).collect();
         let goes = |record: &ply_store::Record| match &record.name {
             Some(name) => names.contains(name),
@@ -80,12 +81,15 @@ impl Engine<'_> {
         }
         let unreached = self.store.unreached()?;
         let lost: HashSet<Digest> = unreached.iter().map(|b| b.digest).collect();
-        let reached: HashSet<Digest> = catalog.records().filter(goes).flat_map(|r| catalog.blobs(&r.facts.target)).collect();
+        let reached: HashSet<Digest> =
+            catalog.records().filter(goes).flat_map(|r| catalog.blobs(&r.facts.target)).collect();
         let bytes = self
             .store
             .blobs()?
             .iter()
-            .filter(|b| lost.contains(&b.digest) || (reached.contains(&b.digest) && !stays.contains(&b.digest)))
+            .filter(|b| {
+                lost.contains(&b.digest) || (reached.contains(&b.digest) && !stays.contains(&b.digest))
+            })
             .map(|b| b.size)
             .sum();
         let removed = going

@@ -31,6 +31,7 @@ pub(crate) struct Received {
 }
 
 /// A member that came through a pipe.
+#[expect(clippy::large_enum_variant, reason = "there are as many of them as the archive has members")]
 enum Held {
     Small(Vec<u8>),
     Blob { blob: Mutex<Option<IngestBlob>>, region: Region, moved: Moved, no_tar: Mutex<Option<TarError>> },
@@ -236,8 +237,8 @@ impl Members for Received {
 /// What a small layer is.
 pub(crate) fn small(bytes: &[u8]) -> io::Result<Moved> {
     let compression = Compression::detect(bytes.get(..Compression::PREFIX.min(bytes.len())).unwrap_or(bytes));
-    let mut plain = ply_layer::decoder(compression, bytes, &ply_layer::Limits::default())
-        .map_err(io::Error::other)?;
+    let mut plain =
+        ply_layer::decoder(compression, bytes, &ply_layer::Limits::default()).map_err(io::Error::other)?;
     let (mut hasher, mut counter) = (Hasher::new(), Counter::default());
     let mut block = vec![0; BLOCK];
     loop {

@@ -84,19 +84,15 @@ fn untag(names: &mut Names, removed: &mut Removed, name: &Reference, facts: &Fac
     }
 }
 
-fn untag_all(
-    names: &mut Names,
-    removed: &mut Removed,
-    entries: &[Record],
-    force: bool,
-) -> Result<(), Error> {
+fn untag_all(names: &mut Names, removed: &mut Removed, entries: &[Record], force: bool) -> Result<(), Error> {
     let named: Vec<(Reference, &Facts)> = entries
         .iter()
         .filter_map(|r| Some((r.name.as_deref().and_then(parse_canonical)?, &r.facts)))
         .collect();
     let repositories: HashSet<String> = named.iter().map(|(name, _)| name.name().canonical()).collect();
     if repositories.len() > 1 && !force {
-        let id = entries.first().and_then(|r| r.facts.image.as_ref()).map(|i| i.id.short()).unwrap_or_default();
+        let id =
+            entries.first().and_then(|r| r.facts.image.as_ref()).map(|i| i.id.short()).unwrap_or_default();
         return Err(Error::Conflict(format!(
             "conflict: unable to delete {id} (must be forced) - image is referenced in multiple repositories"
         )));
@@ -113,7 +109,8 @@ fn deleted(catalog: &Catalog, facts: &Facts, gone: &HashSet<Digest>) -> Vec<Dige
     let mut kept: HashSet<ChainId> = HashSet::new();
     let mut seen = HashSet::new();
     for record in catalog.records().filter(|r| !gone.contains(&r.facts.target)) {
-        if let Some(other) = record.facts.image.filter(|i| seen.insert(i.id) && shares(&image.layers, &i.layers))
+        if let Some(other) =
+            record.facts.image.filter(|i| seen.insert(i.id) && shares(&image.layers, &i.layers))
         {
             kept.extend(chain_ids(&other.layers));
         }
@@ -126,5 +123,5 @@ fn deleted(catalog: &Catalog, facts: &Facts, gone: &HashSet<Digest>) -> Vec<Dige
 
 /// Chains are the same only from the bottom up.
 fn shares(a: &[DiffId], b: &[DiffId]) -> bool {
-    a.first().is_some() && a.first() == b.first()
+    !a.is_empty() && a.first() == b.first()
 }

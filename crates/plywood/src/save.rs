@@ -66,7 +66,11 @@ impl Engine<'_> {
     ///
     /// # Errors
     /// There is no such image or archive, or the list holds something else.
-    pub fn without(&self, given: &[String], read_list: impl Fn(&str) -> std::io::Result<String>) -> Result<Without, Error> {
+    pub fn without(
+        &self,
+        given: &[String],
+        read_list: impl Fn(&str) -> std::io::Result<String>,
+    ) -> Result<Without, Error> {
         let mut without = Without::default();
         for given in given {
             if given == "-" || (Place::parse(given).is_none_or(|p| p.transport.is_none()) && is_list(given)) {
@@ -179,7 +183,12 @@ impl Engine<'_> {
         }
     }
 
-    fn platform(&self, catalog: &Catalog, image: &Image, options: &Options) -> Result<PlannedPlatform, Error> {
+    fn platform(
+        &self,
+        catalog: &Catalog,
+        image: &Image,
+        options: &Options,
+    ) -> Result<PlannedPlatform, Error> {
         let mut layers = Vec::new();
         for layer in image.layers() {
             let plain = match catalog.layer(&layer.diff_id) {
@@ -257,7 +266,11 @@ fn read_diff_ids(text: &str, by: &str, without: &mut Without) -> Result<(), Erro
                 without.diff_ids.insert(DiffId(digest));
             }
             (None, line) => {
-                let why = format!("{} holds {:?}, which is no DiffID", crate::error::shown(by), crate::error::shown(line));
+                let why = format!(
+                    "{} holds {:?}, which is no DiffID",
+                    crate::error::shown(by),
+                    crate::error::shown(line)
+                );
                 return Err(Error::Misuse(why));
             }
         }

@@ -142,7 +142,8 @@ impl Engine<'_> {
         platform: Option<&Platform>,
     ) -> Result<View, Error> {
         let (manifest, image) = self.stored_image(facts, platform)?;
-        let names = catalog.entries_of(&facts.target).filter_map(|r| parse_canonical(r.name.as_deref()?)).collect();
+        let names =
+            catalog.entries_of(&facts.target).filter_map(|r| parse_canonical(r.name.as_deref()?)).collect();
         let layers = image
             .layers()
             .into_iter()
@@ -243,8 +244,7 @@ fn by_reference(catalog: &Catalog, reference: &Reference) -> Option<Found> {
 }
 
 fn by_id(catalog: &Catalog, wanted: &str, prefix: &IdPrefix) -> Result<Option<Found>, Error> {
-    let (from, to) =
-        (Digest::from_bytes(prefix.lower_bound()), Digest::from_bytes(prefix.upper_bound()));
+    let (from, to) = (Digest::from_bytes(prefix.lower_bound()), Digest::from_bytes(prefix.upper_bound()));
     let targets = catalog.by_id(&from, &to);
     let mut ids: Vec<Digest> = targets.iter().filter_map(|f| Some(f.image.as_ref()?.id)).collect();
     ids.dedup();
@@ -294,7 +294,7 @@ pub(crate) fn answers(packed: &Packed, wanted: &str) -> bool {
     let Ok(query) = Query::parse(wanted) else { return false };
     let named = query.reference().is_some_and(|reference| {
         let reference = reference.clone().with_default_tag();
-        packed.names.iter().any(|name| *name == reference)
+        packed.names.contains(&reference)
     });
     named || query.id().is_some_and(|id| packed.images.iter().any(|i| id.matches(&i.id())))
 }

@@ -70,6 +70,9 @@ pub(crate) struct Moved {
     pub(crate) facts: LayerFacts,
 }
 
+/// How a job went, and which it was.
+type Outcome = (usize, Result<Moved, Error>);
+
 impl Engine<'_> {
     /// Moves blobs; the results are in the order of the jobs. Ends with the first that fails.
     pub(crate) fn transfer(&self, jobs: Vec<Job>) -> Result<Vec<Moved>, Error> {
@@ -109,7 +112,7 @@ impl Engine<'_> {
     }
 
     /// In lanes, largest first.
-    fn copy_all(&self, jobs: Vec<(usize, Job)>) -> Result<Vec<(usize, Result<Moved, Error>)>, Error> {
+    fn copy_all(&self, jobs: Vec<(usize, Job)>) -> Result<Vec<Outcome>, Error> {
         let feeds = jobs.into_iter().map(|(at, job)| copy::Copy::new(at, job, self.watch)).collect();
         let how = Pump { threads: self.threads(), block: BLOCK, ..Pump::default() };
         // A feed that fails says so in its result, so that the others go on; only `Stopped` comes out here.
@@ -120,10 +123,7 @@ impl Engine<'_> {
     }
 
     /// As many at once as there are threads, largest first.
-    fn inflate_all(
-        &self,
-        mut jobs: Vec<(usize, Job, Compression)>,
-    ) -> Result<Vec<(usize, Result<Moved, Error>)>, Error> {
+    fn inflate_all(&self, mut jobs: Vec<(usize, Job, Compression)>) -> Result<Vec<Outcome>, Error> {
         jobs.sort_by_key(|(_, job, _)| std::cmp::Reverse(job.from.len));
         let next = AtomicUsize::new(0);
         let workers = self.threads().min(jobs.len());
@@ -132,7 +132,7 @@ impl Engine<'_> {
         let work = || {
             while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let Some((at, job, compression)) = lock(job).take() else { continue };
-                let result = inflate_one(job, compression, at, self.watch);
+                let result = inflate_one(&job, compression, at, self.watch);
                 let stop = matches!(result, Err(Error::Interrupted));
                 lock(&done).push((at, result));
                 self.watch.done(at);
@@ -155,14 +155,16 @@ impl Engine<'_> {
     }
 }
 
-fn inflate_one(job: Job, compression: Compression, at: usize, watch: &dyn Watch) -> Result<Moved, Error> {
+fn inflate_one(job: &Job, compression: Compression, at: usize, watch: &dyn Watch) -> Result<Moved, Error> {
     let raw = RegionReader::new(&job.from);
-    let moved =
-        inflate(raw, compression, job.stored.as_ref(), Plain::Out(job.plain.as_ref()), &TaskProgress {
-            watch,
-            task: at,
-        })
-        .map_err(|e| e.at(&job.what))?;
+    let moved = inflate(
+        raw,
+        compression,
+        job.stored.as_ref(),
+        Plain::Out(job.plain.as_ref()),
+        &TaskProgress { watch, task: at },
+    )
+    .map_err(|e| e.at(&job.what))?;
     verify(&job.what, job.expected, &moved)?;
     Ok(moved)
 }

@@ -1,4 +1,5 @@
 //! Lists the names in a store and what they point to: `names DIR`.
+#![expect(clippy::print_stdout, reason = "a program prints")]
 
 use ply_store::Store;
 

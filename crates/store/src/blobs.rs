@@ -1,6 +1,6 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ply_digest::Digest;
@@ -28,8 +28,8 @@ impl BlobSource for Store {
         let path = self.layout.blob(digest);
         match fs::symlink_metadata(&path) {
             Ok(found) if found.is_file() => Ok(found.len()),
-            Ok(_) => Err(blob_error(digest, path, io::Error::other("not a regular file"))),
-            Err(e) => Err(blob_error(digest, path, e)),
+            Ok(_) => Err(blob_error(digest, &path, io::Error::other("not a regular file"))),
+            Err(e) => Err(blob_error(digest, &path, e)),
         }
     }
 
@@ -53,7 +53,7 @@ impl Store {
             }
             Ok((file, found.len()))
         };
-        open().map_err(|e| blob_error(digest, path.clone(), e))
+        open().map_err(|e| blob_error(digest, &path, e))
     }
 
     /// Whether a blob lies in the store, with this size.
@@ -101,7 +101,7 @@ impl Store {
     }
 }
 
-fn blob_error(digest: &Digest, path: PathBuf, source: io::Error) -> BlobError {
+fn blob_error(digest: &Digest, path: &Path, source: io::Error) -> BlobError {
     match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => BlobError::Absent(*digest),
         _ => BlobError::Io { digest: *digest, at: Some(path.display().to_string()), source },

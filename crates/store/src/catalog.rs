@@ -107,7 +107,8 @@ impl Catalog {
     /// Best effort: a store that cannot be written still answers.
     pub(crate) fn save(&self, layout: &Layout) {
         let beside = layout.catalog().with_extension(format!("{}.new", std::process::id()));
-        if fs::write(&beside, self.view.bytes()).and_then(|()| fs::rename(&beside, layout.catalog())).is_err() {
+        if fs::write(&beside, self.view.bytes()).and_then(|()| fs::rename(&beside, layout.catalog())).is_err()
+        {
             let _ = fs::remove_file(&beside);
         }
     }
@@ -148,8 +149,9 @@ impl Catalog {
 
     /// Every entry whose name begins so, sorted.
     pub fn by_name_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = Record> + 'a {
-        (self.view.first_from(prefix)..self.view.entries())
-            .map_while(move |at| self.view.record(at).filter(|r| r.name.as_ref().is_some_and(|n| n.starts_with(prefix))))
+        (self.view.first_from(prefix)..self.view.entries()).map_while(move |at| {
+            self.view.record(at).filter(|r| r.name.as_ref().is_some_and(|n| n.starts_with(prefix)))
+        })
     }
 
     /// Every canonical name, sorted.

@@ -82,8 +82,9 @@ impl Names {
 
     /// Takes every entry for a target away, with or without a name; gives them back.
     pub fn remove_target(&mut self, target: &Digest) -> Vec<Descriptor> {
-        let (gone, kept) =
-            std::mem::take(&mut self.index.manifests).into_iter().partition(|d: &Descriptor| d.digest == *target);
+        let (gone, kept) = std::mem::take(&mut self.index.manifests)
+            .into_iter()
+            .partition(|d: &Descriptor| d.digest == *target);
         self.index.manifests = kept;
         let gone: Vec<Descriptor> = gone;
         self.changed |= !gone.is_empty();
@@ -122,7 +123,9 @@ pub(crate) fn write_index(layout: &Layout, names: &Names) -> Result<Vec<u8>, Sto
         file.sync_data()
     };
     let written = match write() {
-        Err(e) if e.kind() == io::ErrorKind::StorageFull && fs::remove_file(layout.reserve()).is_ok() => write(),
+        Err(e) if e.kind() == io::ErrorKind::StorageFull && fs::remove_file(layout.reserve()).is_ok() => {
+            write()
+        }
         other => other,
     };
     written.map_err(io_error("write", &path))?;

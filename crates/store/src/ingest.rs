@@ -1,8 +1,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use ply_digest::Digest;
 use ply_image::{BlobSink, DiffId};
@@ -107,9 +107,7 @@ impl Ingest {
         match fallocate(file, FallocateFlags::empty(), 0, size) {
             // A file system that cannot is one that will do without.
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
-            Err(Errno::NOSPC | Errno::DQUOT) => {
-                Err(no_space(&self.store, size, self.store.free_space()))
-            }
+            Err(Errno::NOSPC | Errno::DQUOT) => Err(no_space(&self.store, size, self.store.free_space())),
             Err(e) => Err(io_error("preallocate", path)(e.into())),
         }
     }

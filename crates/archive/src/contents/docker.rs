@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ply_digest::Digest;
-use ply_image::{Config, Descriptor, Document, MediaType, Manifest};
+use ply_image::{Config, Descriptor, Document, Manifest, MediaType};
 use serde::Deserialize;
 
 use super::{Contents, Packed, PackedImage, PackedLayer, parse_config, parse_name, parse_named};
@@ -90,8 +90,12 @@ fn read_image(
     let paths = image.layers.as_deref().unwrap_or_default();
     let diff_ids = &config.value.rootfs.diff_ids;
     if paths.len() != diff_ids.len() {
-        let why =
-            format!("lists {} layers for {}, which names {}", paths.len(), shown(&image.config), diff_ids.len());
+        let why = format!(
+            "lists {} layers for {}, which names {}",
+            paths.len(),
+            shown(&image.config),
+            diff_ids.len()
+        );
         return Err(ArchiveError::Member { member: FILE.to_owned(), why });
     }
     let mut layers = Vec::new();

@@ -2,8 +2,8 @@
 
 use ply_digest::Digest;
 use ply_image::{
-    BlobError, BlobSource, Descriptor, Document, DocumentError, Image, Index, Manifest, Region,
-    Target, annotation,
+    BlobError, BlobSource, Descriptor, Document, DocumentError, Image, Index, Manifest, Region, Target,
+    annotation,
 };
 
 use super::{Contents, Packed, PackedImage, PackedLayer, parse_name, parse_named, unreadable};
@@ -117,11 +117,7 @@ fn read_entry(members: &dyn Members, entry: &Descriptor) -> Result<Packed, Archi
     Ok(packed)
 }
 
-fn read_image(
-    members: &dyn Members,
-    image: &Image,
-    listed: Descriptor,
-) -> Result<PackedImage, ArchiveError> {
+fn read_image(members: &dyn Members, image: &Image, listed: Descriptor) -> Result<PackedImage, ArchiveError> {
     let mut layers = Vec::new();
     for layer in image.layers() {
         let wanted = blob_name(&layer.blob.digest);
@@ -192,4 +188,3 @@ fn name_of(entry: &Descriptor) -> Result<Option<ply_reference::Reference>, Archi
         _ => Ok(None),
     }
 }
-

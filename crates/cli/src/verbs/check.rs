@@ -29,7 +29,11 @@ struct Line<'a> {
 
 pub(crate) fn run(context: &Context, arguments: &Check) -> Outcome {
     let report = context.engine()?.check(arguments.image.as_deref(), arguments.repair.as_deref())?;
-    if arguments.json { json(&report)? } else { print(&report)? }
+    if arguments.json {
+        json(&report)?
+    } else {
+        print(&report)?
+    }
     Ok(if report.damage.iter().all(|d| d.repaired) { Exit::Done } else { Exit::Failed })
 }
 

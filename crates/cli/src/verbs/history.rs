@@ -73,7 +73,11 @@ fn row(view: &View, at: usize, step: &Step, arguments: &History) -> Data<'static
     };
     let command = step.history.created_by.replace('\t', " ");
     let command = escape::text(&command, Lines::Escape);
-    let command = if arguments.no_trunc { command } else { table::ellipsis(&command, COMMAND_WIDTH).into_owned().into() };
+    let command = if arguments.no_trunc {
+        command
+    } else {
+        table::ellipsis(&command, COMMAND_WIDTH).into_owned().into()
+    };
     let mut fields = vec![
         ("ID", id(view, at, arguments)),
         ("CreatedAt", at_text.clone()),

@@ -1,5 +1,5 @@
-use plywood::list::{Filter, Row};
 use plywood::Place;
+use plywood::list::{Filter, Row};
 
 use super::Outcome;
 use crate::arguments::{Images, Sort};
@@ -33,7 +33,9 @@ pub(crate) fn run(context: &Context, arguments: &Images) -> Outcome {
     };
     match arguments.sort {
         None | Some(Sort::Created) => {}
-        Some(Sort::Name) => rows.sort_by_cached_key(|r| r.name.as_ref().map(ply_reference::Reference::familiar)),
+        Some(Sort::Name) => {
+            rows.sort_by_cached_key(|r| r.name.as_ref().map(ply_reference::Reference::familiar))
+        }
         Some(Sort::Size) => rows.sort_by_key(|r| std::cmp::Reverse(r.size)),
     }
     print(&rows, arguments)?;
@@ -68,7 +70,11 @@ pub(super) fn parse_filter(given: &[String]) -> Result<Filter, Failure> {
                 filter.dangling = Some(match value {
                     "true" | "1" => true,
                     "false" | "0" => false,
-                    _ => return Err(Failure::Misuse(format!("invalid filter 'dangling={value}': true or false"))),
+                    _ => {
+                        return Err(Failure::Misuse(format!(
+                            "invalid filter 'dangling={value}': true or false"
+                        )));
+                    }
                 });
             }
             "label" => filter.labels.push(label()),
@@ -77,8 +83,9 @@ pub(super) fn parse_filter(given: &[String]) -> Result<Filter, Failure> {
             "since" => filter.since.push(value.to_owned()),
             "reference" => filter.references.push(pattern(value)?),
             "until" => {
-                let until = when::moment(value)
-                    .ok_or_else(|| Failure::Misuse(format!("{value:?} is neither a time nor an age such as 24h")))?;
+                let until = when::moment(value).ok_or_else(|| {
+                    Failure::Misuse(format!("{value:?} is neither a time nor an age such as 24h"))
+                })?;
                 filter.until = Some(filter.until.map_or(until, |other| other.min(until)));
             }
             _ => return Err(Failure::Misuse(format!("invalid filter '{key}'"))),

@@ -16,7 +16,10 @@ pub(crate) fn run(context: &Context, arguments: &Inspect) -> Outcome {
         Some(text) => Some(Template::parse(text)?),
     };
     // Counting the layers of an archive means walking all their headers: only where it is asked for.
-    let sized = arguments.format.as_deref().is_none_or(|f| f.contains("Size") || f.contains("json") || f.contains("{{.}}") || f.is_empty());
+    let sized = arguments
+        .format
+        .as_deref()
+        .is_none_or(|f| f.contains("Size") || f.contains("json") || f.contains("{{.}}") || f.is_empty());
     let (mut documents, mut missing) = (Vec::new(), Vec::new());
     for wanted in &arguments.images {
         let view = if sized {
@@ -64,7 +67,10 @@ fn document(view: &View) -> Result<Value, Failure> {
     put("DockerVersion", json!(config.docker_version));
     put("Author", json!(config.author));
     let run = config.config.as_ref().map_or("null", |raw| raw.get());
-    put("Config", serde_json::from_str(run).map_err(|e| Failure::Message(format!("reading the config: {e}")))?);
+    put(
+        "Config",
+        serde_json::from_str(run).map_err(|e| Failure::Message(format!("reading the config: {e}")))?,
+    );
     put("Architecture", json!(config.architecture));
     if !config.variant.is_empty() {
         put("Variant", json!(config.variant));

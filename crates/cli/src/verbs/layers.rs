@@ -40,7 +40,11 @@ pub(crate) fn run(context: &Context, arguments: &Layers) -> Outcome {
         return Ok(Exit::Done);
     }
     let users = engine.layer_users()?;
-    if arguments.json { json(&views, &users)? } else { print(&views, &users, arguments)? }
+    if arguments.json {
+        json(&views, &users)?
+    } else {
+        print(&views, &users, arguments)?
+    }
     Ok(Exit::Done)
 }
 
@@ -52,12 +56,7 @@ fn json(views: &[View], users: &HashMap<DiffId, usize>) -> Result<(), Failure> {
     output::json(&lines)
 }
 
-fn line<'a>(
-    view: &View,
-    layer: &'a ViewLayer,
-    number: usize,
-    users: &HashMap<DiffId, usize>,
-) -> Line<'a> {
+fn line<'a>(view: &View, layer: &'a ViewLayer, number: usize, users: &HashMap<DiffId, usize>) -> Line<'a> {
     Line {
         image: view.config.digest.to_string(),
         layer: number,

@@ -51,7 +51,8 @@ pub(crate) fn run(context: &Context, arguments: &Load) -> Outcome {
 fn print(loaded: &Loaded, format: Option<LineFormat>) -> Result<(), Failure> {
     for (name, old) in &loaded.moved {
         let name = name.familiar();
-        let text = format!("The image {name} already exists, renaming the old one with ID {old} to empty string");
+        let text =
+            format!("The image {name} already exists, renaming the old one with ID {old} to empty string");
         if format.is_none() { output::line(&text)? } else { note(&text) }
     }
     for image in &loaded.images {

@@ -28,7 +28,11 @@ pub(crate) fn run(arguments: &Name) -> Outcome {
             Err(error) => wrong.push(error),
         }
     }
-    if arguments.json { output::json(&all)? } else { print(&all)? }
+    if arguments.json {
+        output::json(&all)?
+    } else {
+        print(&all)?
+    }
     let failed = !wrong.is_empty();
     for error in wrong {
         tell(&error.into());

@@ -51,6 +51,8 @@ fn agreed(arguments: &Prune) -> Result<bool, Failure> {
     let mut stderr = std::io::stderr();
     let _ = write!(stderr, "WARNING! This will remove {what}.\nAre you sure you want to continue? [y/N] ");
     let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).map_err(|e| Failure::Message(format!("cannot read the answer: {e}")))?;
+    std::io::stdin()
+        .read_line(&mut answer)
+        .map_err(|e| Failure::Message(format!("cannot read the answer: {e}")))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

@@ -78,12 +78,8 @@ fn write_at_places(engine: &Engine<'_>, saving: &Saving, file: &Arc<File>) -> Re
             is_layer: diff_id.is_some(),
         });
     }
-    let lens: Vec<u64> = plan
-        .entries
-        .iter()
-        .filter(|e| !matches!(e.source, Source::Bytes(_)))
-        .map(|e| e.len)
-        .collect();
+    let lens: Vec<u64> =
+        plan.entries.iter().filter(|e| !matches!(e.source, Source::Bytes(_))).map(|e| e.len).collect();
     for (moved, len) in engine.transfer(jobs)?.into_iter().zip(lens) {
         // A plain tar of another length would have run over its neighbours, or left a gap.
         if moved.facts.plain != len {
@@ -140,4 +136,3 @@ impl Drop for Beside {
         }
     }
 }
-

@@ -157,4 +157,3 @@ pub(super) fn wrong_size(digest: &Digest, found: u64, expected: u64) -> Error {
     let why = format!("has {found} bytes where there should be {expected}: `ply check` tells more");
     Error::within(format!("blob {digest}"))(why)
 }
-

@@ -83,7 +83,9 @@ pub(crate) fn inflate(
             free: raw_free,
             failed: None,
         };
-        let inflated = inflate_blocks(reader, compression, to_hasher, &plain_free);
+        let inflated = inflate_blocks(reader, compression, &to_hasher, &plain_free);
+        // The hasher ends when nobody can send it anything any more.
+        drop((to_hasher, plain_free));
         let hashed = hashing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         match (inflated, hashed) {
             // Where the hasher stopped, the inflater only found nobody listening.
@@ -97,7 +99,7 @@ pub(crate) fn inflate(
 fn inflate_blocks(
     reader: Tee<'_, impl Read + Send>,
     compression: Compression,
-    to_hasher: SyncSender<Block>,
+    to_hasher: &SyncSender<Block>,
     free: &Receiver<Vec<u8>>,
 ) -> Result<(), Failure> {
     let stop = std::sync::Mutex::new(None);
@@ -158,11 +160,11 @@ impl<R: Read> Tee<'_, R> {
         block.resize(BLOCK, 0);
         let n = fill(&mut self.inner, &mut block)?;
         block.truncate(n);
-        if let Some(out) = self.stored {
-            if let Err(e) = out.write(&block) {
-                self.failed = Some(Failure::Write(e));
-                return Err(io::Error::other("cannot store"));
-            }
+        if let Some(out) = self.stored
+            && let Err(e) = out.write(&block)
+        {
+            self.failed = Some(Failure::Write(e));
+            return Err(io::Error::other("cannot store"));
         }
         if self.progress.advance(n as u64).is_break() {
             self.failed = Some(Failure::Interrupted);

@@ -294,7 +294,8 @@ impl View {
         for at in 0..self.entries() {
             if let Some(record) = self.record(at) {
                 let blobs = || self.blobs(&record.facts.target).unwrap_or_default();
-                builder.entry(record.name.as_deref(), record.facts.target, || (record.facts.clone(), blobs()));
+                builder
+                    .entry(record.name.as_deref(), record.facts.target, || (record.facts.clone(), blobs()));
             }
         }
         builder.layers(layers);
@@ -352,7 +353,12 @@ impl Builder {
     }
 
     /// Adds an entry; `facts` is asked once for each target.
-    pub(super) fn entry(&mut self, name: Option<&str>, target: Digest, facts: impl FnOnce() -> (Facts, Vec<Digest>)) {
+    pub(super) fn entry(
+        &mut self,
+        name: Option<&str>,
+        target: Digest,
+        facts: impl FnOnce() -> (Facts, Vec<Digest>),
+    ) {
         self.entries.push((name.unwrap_or_default().to_owned(), target));
         self.targets.entry(target).or_insert_with(facts);
     }
@@ -363,10 +369,15 @@ impl Builder {
 
     pub(super) fn finish(mut self) -> View {
         self.entries.sort_unstable();
-        let used: BTreeSet<DiffId> =
-            self.targets.values().filter_map(|(f, _)| f.image.as_ref()).flat_map(|i| i.layers.iter().copied()).collect();
+        let used: BTreeSet<DiffId> = self
+            .targets
+            .values()
+            .filter_map(|(f, _)| f.image.as_ref())
+            .flat_map(|i| i.layers.iter().copied())
+            .collect();
         let layer_row: HashMap<DiffId, u32> = used.iter().copied().zip(0..).collect();
-        let blobs: BTreeSet<Digest> = self.targets.values().flat_map(|(_, blobs)| blobs.iter().copied()).collect();
+        let blobs: BTreeSet<Digest> =
+            self.targets.values().flat_map(|(_, blobs)| blobs.iter().copied()).collect();
         let blob_row: HashMap<Digest, u32> = blobs.iter().copied().zip(0..).collect();
         let target_row: HashMap<Digest, u32> = self.targets.keys().copied().zip(0..).collect();
 
@@ -392,7 +403,8 @@ impl Builder {
         ids.sort_unstable();
         tables[IDS].extend(ids.iter().flat_map(|(_, row)| row.to_le_bytes()));
         for id in &used {
-            let facts = self.layers.get(id).copied().unwrap_or(LayerFacts { content: UNKNOWN, plain: UNKNOWN });
+            let facts =
+                self.layers.get(id).copied().unwrap_or(LayerFacts { content: UNKNOWN, plain: UNKNOWN });
             tables[LAYERS].extend(id.0.as_bytes());
             tables[LAYERS].extend(facts.content.to_le_bytes());
             tables[LAYERS].extend(facts.plain.to_le_bytes());

@@ -1,0 +1,90 @@
+//! A Docker Engine of our own: on a socket and with data in a temporary folder.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::output;
+
+/// Starts the daemon, waits until its input ends, and stops it by its ID; then nothing of it is left. As the shell
+/// outlives the test, the daemon is stopped however the test ends.
+const KEEPER: &str = r#"
+dockerd --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/pid" -H "unix://$1/docker.sock" \
+    --iptables=false --bridge=none >"$1/log" 2>&1 </dev/null &
+daemon=$!
+trap '' INT TERM HUP
+read -r _
+kill $daemon; wait $daemon
+umount "$1"/exec/netns/* 2>/dev/null
+rm -rf "$1"
+"#;
+
+/// The Docker Engine of one test file.
+#[derive(Debug)]
+pub struct Docker {
+    folder: TempDir,
+    /// Its input ends when the test does.
+    _keeper: Child,
+}
+
+impl Docker {
+    /// The one daemon of this test file.
+    pub fn shared() -> &'static Self {
+        static DOCKER: OnceLock<Docker> = OnceLock::new();
+        DOCKER.get_or_init(Self::start)
+    }
+
+    fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("ply-dockerd-").tempdir().unwrap();
+        let keeper = Command::new("sh")
+            .args(["-c", KEEPER, "keeper"])
+            .arg(folder.path())
+            .env("PATH", path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let docker = Self { folder, _keeper: keeper };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while crate::run(&mut docker.command(&["version"])).code != Some(0) {
+            let log = || std::fs::read_to_string(docker.folder.path().join("log")).unwrap_or_default();
+            assert!(Instant::now() < deadline, "dockerd does not come up: {}", log());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        docker
+    }
+
+    /// A command line of its client.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new("/usr/bin/docker");
+        command.arg("-H").arg(format!("unix://{}/docker.sock", self.folder.path().display())).args(args);
+        command.env("DOCKER_CONFIG", self.folder.path()).env("TZ", "UTC");
+        command
+    }
+
+    /// Runs the client, which must succeed.
+    pub fn ok(&self, args: &[&str]) -> String {
+        output(&mut self.command(args))
+    }
+
+    /// Loads an archive.
+    pub fn load(&self, archive: &Path) -> String {
+        self.ok(&["load", "-i", archive.to_str().unwrap()])
+    }
+
+    /// What the engine says of an image.
+    pub fn inspect(&self, image: &str) -> Value {
+        let all: Value = serde_json::from_str(&self.ok(&["image", "inspect", image])).unwrap();
+        all[0].clone()
+    }
+}
+
+/// System programs are not on everybody's path.
+fn path() -> String {
+    format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
+}

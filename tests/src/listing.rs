@@ -1,0 +1,27 @@
+//! What stands in a folder, to be compared with what stands there later.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Every file by its path, with what its bytes hash to; every folder.
+pub type Listing = BTreeMap<String, String>;
+
+/// Lists a folder, and all below it.
+pub fn listing(folder: &Path) -> Listing {
+    let mut found = Listing::new();
+    list(folder, "", &mut found);
+    found
+}
+
+fn list(folder: &Path, prefix: &str, found: &mut Listing) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
+        if entry.file_type().unwrap().is_dir() {
+            list(&entry.path(), &format!("{name}/"), found);
+            found.insert(format!("{name}/"), String::new());
+        } else {
+            found.insert(name, crate::sha256(&std::fs::read(entry.path()).unwrap()));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Tars of any members, written by the `tar` crate: none of our own code has a hand in what our code must read.
+
+use std::io::Write;
+
+use tar::{Builder, EntryType, Header};
+
+/// A tar in the making.
+#[derive(Debug, Default)]
+pub struct Tarball {
+    bytes: Vec<u8>,
+}
+
+impl Tarball {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a file.
+    #[must_use]
+    pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        self.member(EntryType::Regular, name, "", content.as_ref())
+    }
+
+    /// Adds a folder.
+    #[must_use]
+    pub fn folder(self, name: &str) -> Self {
+        self.member(EntryType::Directory, name, "", &[])
+    }
+
+    /// Adds a symbolic link.
+    #[must_use]
+    pub fn symlink(self, name: &str, target: &str) -> Self {
+        self.member(EntryType::Symlink, name, target, &[])
+    }
+
+    /// Adds a hard link.
+    #[must_use]
+    pub fn hard_link(self, name: &str, target: &str) -> Self {
+        self.member(EntryType::Link, name, target, &[])
+    }
+
+    /// Names are written as they are: `..` and absolute ones too, which the crate's own checks would refuse.
+    fn member(mut self, kind: EntryType, name: &str, target: &str, content: &[u8]) -> Self {
+        let mut header = Header::new_ustar();
+        let fields = header.as_old_mut();
+        assert!(name.len() <= 100 && target.len() <= 100, "{name} is too long for a plain header");
+        fields.name[..name.len()].copy_from_slice(name.as_bytes());
+        fields.linkname[..target.len()].copy_from_slice(target.as_bytes());
+        header.set_entry_type(kind);
+        header.set_mode(if kind == EntryType::Directory { 0o755 } else { 0o644 });
+        header.set_size(content.len() as u64);
+        header.set_mtime(1_767_323_045);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_cksum();
+        let mut builder = Builder::new(&mut self.bytes);
+        builder.append(&header, content).unwrap();
+        // Its end is ours to write.
+        std::mem::forget(builder);
+        self
+    }
+
+    /// The whole, with its end.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<u8> {
+        self.bytes.extend([0; 1024]);
+        self.bytes
+    }
+}
+
+/// Compressed by gzip: flate2's encoder.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Compressed by zstd: the reference implementation.
+pub fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 3).unwrap()
+}
+
+/// Compressed by bzip2.
+pub fn bzip2(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::new(6));
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Compressed by xz.
+pub fn xz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 3);
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
