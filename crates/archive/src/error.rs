@@ -15,9 +15,12 @@ pub enum ArchiveError {
         /// The system's word.
         source: io::Error,
     },
-    /// The tar around it is not a tar, or ends too early.
+    /// The tar around it is damaged, or ends too early.
     #[error(transparent)]
-    Tar(#[from] ply_tar::TarError),
+    Tar(ply_tar::TarError),
+    /// It does not begin as a tar does.
+    #[error("this is no archive, plain or compressed")]
+    NoArchive(#[source] ply_tar::TarError),
     /// A document in it is not what it should be.
     #[error("{member}")]
     Document {
@@ -48,6 +51,15 @@ pub enum ArchiveError {
     /// It is compressed as a whole, so that nothing in it can be found without reading it all.
     #[error("compressed as a whole ({0}): load it, or decompress it first")]
     Compressed(ply_layer::Compression),
+}
+
+impl From<ply_tar::TarError> for ArchiveError {
+    fn from(error: ply_tar::TarError) -> Self {
+        match error {
+            ply_tar::TarError::Malformed { offset: 0, .. } => Self::NoArchive(error),
+            error => Self::Tar(error),
+        }
+    }
 }
 
 /// Text from an archive, fit for a message: escaped, and not too long.

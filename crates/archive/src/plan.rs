@@ -168,20 +168,28 @@ impl Layout {
     }
 
     fn docker(&mut self, images: &[PlannedImage]) -> std::io::Result<()> {
-        let (mut listed, mut entries) = (Vec::new(), Vec::new());
+        // Images that differ only in how their layers were compressed are one image here.
+        let mut plain: Vec<(Document<Manifest>, &PlannedPlatform, Vec<Reference>)> = Vec::new();
         for image in images {
             let Some(platform) = image.images.first() else { continue };
             let manifest = plain_manifest(platform);
+            match plain.iter_mut().find(|(known, ..)| known.digest == manifest.digest) {
+                Some((.., names)) => names.extend_from_slice(&image.names),
+                None => plain.push((manifest, platform, image.names.clone())),
+            }
+        }
+        let (mut listed, mut entries) = (Vec::new(), Vec::new());
+        for (manifest, platform, names) in &mut plain {
+            names.sort();
             let kind =
                 manifest.value.media_type.clone().unwrap_or_else(|| MediaType::new(MediaType::MANIFEST));
             let root = Descriptor::new(kind, manifest.digest, manifest.raw.len() as u64);
-            entries.extend(name_entries(&root, &image.names, |name| {
+            entries.extend(name_entries(&root, names, |name| {
                 name.tag().map(|tag| tag.as_str().to_owned()).unwrap_or_default()
             }));
             listed.push(Listed {
                 config: blob_name(&platform.config.digest),
-                tags: (!image.names.is_empty())
-                    .then(|| image.names.iter().map(Reference::familiar).collect()),
+                tags: (!names.is_empty()).then(|| names.iter().map(Reference::familiar).collect()),
                 layers: platform.layers.iter().map(|l| blob_name(&l.diff_id.0)).collect(),
             });
             self.document(&manifest.raw);

@@ -48,7 +48,7 @@ fn manifests() {
     }
     let upper = format!("sha256:{}", image.layer_hex(0).to_uppercase());
     check("upper case", &["digest"], &|m| m["layers"][0]["digest"] = json!(upper));
-    check("the layer of another image", &["missing", "here"], &|m| {
+    check("the layer of another image", &["lacks one layer", "not here"], &|m| {
         m["layers"][0]["digest"] = json!(format!("sha256:{}", hex(b"another")));
     });
 }
