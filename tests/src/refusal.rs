@@ -33,7 +33,13 @@ impl Guarded {
         let path = self.ply.write("archive", archive);
         for input in Input::BOTH {
             for threads in ["0", "1"] {
-                self.refuses_from(&format!("{title}, from a {input:?} with {threads} threads"), input, &path, threads, words);
+                self.refuses_from(
+                    &format!("{title}, from a {input:?} with {threads} threads"),
+                    input,
+                    &path,
+                    threads,
+                    words,
+                );
             }
         }
     }
@@ -50,7 +56,11 @@ impl Guarded {
             assert!(ran.stderr.contains(word), "{title}: no {word:?} in: {}", ran.stderr);
         }
         assert!(ran.stderr.starts_with("ply: ") && ran.stderr.len() < 2000, "{title}: {}", ran.stderr);
-        assert!(!ran.stderr.contains("Error {") && !ran.stderr.contains("panicked"), "{title}: {}", ran.stderr);
+        assert!(
+            !ran.stderr.contains("Error {") && !ran.stderr.contains("panicked"),
+            "{title}: {}",
+            ran.stderr
+        );
         assert_eq!(listing(&self.ply.store()), self.before, "{title}: the store has changed");
     }
 }

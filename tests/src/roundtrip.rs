@@ -137,7 +137,11 @@ fn holds(title: &str, format: &str, members: &BTreeMap<String, Vec<u8>>, images:
         let what = format!("{title}: {format}, {names:?}");
         if format == "docker" {
             let listed = json("manifest.json");
-            let listed = listed.as_array().unwrap().iter().find(|l| members[l["Config"].as_str().unwrap()] == image.config);
+            let listed = listed
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|l| members[l["Config"].as_str().unwrap()] == image.config);
             let listed = listed.unwrap_or_else(|| panic!("{what}: not in manifest.json"));
             let layers = listed["Layers"].as_array().unwrap().iter();
             let layers: Vec<&Vec<u8>> = layers.map(|l| &members[l.as_str().unwrap()]).collect();

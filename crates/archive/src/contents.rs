@@ -144,7 +144,9 @@ pub(crate) fn parse_named<T: for<'de> serde::Deserialize<'de>>(
 /// Reads a config, whatever `manifest.json` calls it.
 pub(crate) fn parse_config(members: &dyn Members, name: &str) -> Result<Document<Config>, ArchiveError> {
     let raw = read_named(members, name, ply_image::CONFIG_LIMIT).map_err(|error| match error {
-        ArchiveError::Missing { wanted, .. } => ArchiveError::Missing { wanted, by: "manifest.json".to_owned() },
+        ArchiveError::Missing { wanted, .. } => {
+            ArchiveError::Missing { wanted, by: "manifest.json".to_owned() }
+        }
         error => error,
     })?;
     Document::parse(raw).map_err(|source| ArchiveError::Document { member: shown(name), source })

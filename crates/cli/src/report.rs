@@ -20,6 +20,8 @@ pub(crate) enum Exit {
 pub(crate) enum Failure {
     /// The operation did.
     Engine(Error),
+    /// A load did, so that nothing was loaded.
+    Load(Error),
     /// Nobody reads what we print any more.
     Closed,
     /// Something about the arguments is wrong that their parser cannot know.
@@ -44,16 +46,21 @@ impl From<TemplateError> for Failure {
 pub(crate) fn report(failure: &Failure) -> ExitCode {
     match failure {
         Failure::Closed => ExitCode::FAILURE,
-        Failure::Engine(Error::Misuse(why)) | Failure::Misuse(why) => {
+        Failure::Engine(Error::Misuse(why)) | Failure::Load(Error::Misuse(why)) | Failure::Misuse(why) => {
             say(why);
             ExitCode::from(2)
         }
-        Failure::Engine(Error::Interrupted) => {
+        Failure::Engine(Error::Interrupted) | Failure::Load(Error::Interrupted) => {
             say("stopped; what was begun was undone");
             ExitCode::from(130)
         }
         Failure::Message(why) => {
             say(why);
+            ExitCode::FAILURE
+        }
+        Failure::Load(error) => {
+            let hint = hint(error).unwrap_or_else(|| ". Nothing was loaded.".to_owned());
+            say(&format!("{}{hint}", chain(error)));
             ExitCode::FAILURE
         }
         Failure::Engine(error) => {

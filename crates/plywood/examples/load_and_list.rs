@@ -7,7 +7,8 @@ use plywood::load::{Input, Options};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args_os().skip(1);
-    let (store, archive) = arguments.next().zip(arguments.next()).ok_or("usage: load_and_list STORE FILE|DIR")?;
+    let (store, archive) =
+        arguments.next().zip(arguments.next()).ok_or("usage: load_and_list STORE FILE|DIR")?;
     let engine = Engine::open(store.as_ref())?;
     engine.load(Input::Path(archive.as_ref()), &Options::default())?;
     for row in engine.list(&Filter::default())? {

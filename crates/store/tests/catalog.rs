@@ -25,7 +25,11 @@ fn three(root: &Path) -> Store {
     let nameless = Small::new("nameless");
     let ingest = store.begin().unwrap();
     nameless.put(&ingest);
-    ingest.commit::<_, StoreError>(|names, _| Ok(names.keep(&nameless.target))).unwrap();
+    let keep = |names: &mut ply_store::Names, _: &Catalog| {
+        names.keep(&nameless.target);
+        Ok(())
+    };
+    ingest.commit::<_, StoreError>(keep).unwrap();
     store
 }
 

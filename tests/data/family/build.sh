@@ -14,7 +14,7 @@ work=$(mktemp -d); export DOCKER_HOST=unix://$work/docker.sock DOCKER_BUILDKIT=0
 dockerd --data-root "$work/data" --exec-root "$work/exec" --pidfile "$work/pid" -H "$DOCKER_HOST" \
         --iptables=false --bridge=none >"$work/log" 2>&1 &
 daemon=$!
-trap 'kill $daemon 2>/dev/null; wait $daemon 2>/dev/null; umount "$work"/exec/netns/* 2>/dev/null; rm -rf "$work"' EXIT
+trap 'set +e; kill $daemon 2>/dev/null; wait $daemon 2>/dev/null; umount "$work"/exec/netns/* 2>/dev/null; rm -rf "$work"' EXIT
 docker=/usr/bin/docker
 for _ in $(seq 100); do $docker version >/dev/null 2>&1 && break; sleep 0.2; done
 

@@ -1,6 +1,8 @@
 //! Compressed layers, and archives compressed as a whole.
 
-use ply_tests::{Expected, Layout, Made, Tarball, archive_of, bzip2, gzip, listed, named, round_trip, xz, zstd};
+use ply_tests::{
+    Expected, Layout, Made, Tarball, archive_of, bzip2, gzip, listed, named, round_trip, xz, zstd,
+};
 use serde_json::json;
 
 const NAME: &str = "io.containerd.image.name";
@@ -34,16 +36,25 @@ fn layers() {
         }),
         ("zstd", ZSTD, zstd(plain)),
         ("zstd in several frames", ZSTD, in_parts(plain, zstd)),
-        ("zstd with a frame to skip at the end", ZSTD, [zstd(plain), skippable(b"table of contents")].concat()),
+        (
+            "zstd with a frame to skip at the end",
+            ZSTD,
+            [zstd(plain), skippable(b"table of contents")].concat(),
+        ),
         ("zstd with a frame to skip in front", ZSTD, [skippable(b"a"), skippable(b""), zstd(plain)].concat()),
     ];
     for (title, media_type, blob) in cases {
         let mut layout = Layout::default();
         let manifest = layout.image(&image, media_type, vec![blob.clone()]);
         let layout = layout.list(named(manifest, NAME, "docker.io/library/app:1"));
-        round_trip(&format!("{title}, in a layout"), &layout.tar().finish(), &[Expected::new(&["app:1"], &image)]);
+        round_trip(
+            &format!("{title}, in a layout"),
+            &layout.tar().finish(),
+            &[Expected::new(&["app:1"], &image)],
+        );
         let manifest = json!([listed("c", &["app:1"], &["layer".to_owned()])]).to_string();
-        let tar = Tarball::new().file("manifest.json", manifest).file("c", &image.config).file("layer", &blob);
+        let tar =
+            Tarball::new().file("manifest.json", manifest).file("c", &image.config).file("layer", &blob);
         round_trip(&format!("{title}, in Docker's"), &tar.finish(), &[Expected::new(&["app:1"], &image)]);
     }
 }

@@ -102,8 +102,12 @@ fn what_is_unknown_stays() {
     image.config = String::from_utf8(image.config).unwrap().replace("\",\"", "\" ,\n\t\"").into_bytes();
     let tar = Tarball::new().file("README", "hello").folder("x/").symlink("dangling", "nowhere");
     let path = format!("{}.tar", image.layer_hex(0));
-    let manifest = json!([{"Config": "c", "RepoTags": ["app:1"], "Layers": [path], "LayerSources": {}, "Future": 1}]);
-    let tar = tar.file("manifest.json", manifest.to_string()).file("c", &image.config).file(&path, &image.layers[0]);
+    let manifest =
+        json!([{"Config": "c", "RepoTags": ["app:1"], "Layers": [path], "LayerSources": {}, "Future": 1}]);
+    let tar = tar
+        .file("manifest.json", manifest.to_string())
+        .file("c", &image.config)
+        .file(&path, &image.layers[0]);
     round_trip("unknown", &tar.finish(), &[Expected::new(&["app:1"], &image)]);
 }
 
@@ -126,14 +130,19 @@ fn repositories_only() {
     for (at, parent) in [(0, None), (1, Some(ids[0].as_str()))] {
         let id = &ids[at];
         tar = tar.folder(&format!("{id}/")).file(&format!("{id}/VERSION"), "1.0");
-        tar = tar.file(&format!("{id}/json"), json_of(at, parent)).file(&format!("{id}/layer.tar"), &layers[at]);
+        tar = tar
+            .file(&format!("{id}/json"), json_of(at, parent))
+            .file(&format!("{id}/layer.tar"), &layers[at]);
     }
     let tar = tar.file("repositories", json!({"app": {"1": ids[1]}}).to_string());
     // Keys sorted, less id, parent and Size, and with history and rootfs: moby's image/v1 MakeConfigFromV1Config.
     let history = |at: usize| format!(r#"{{"created":"{created}","created_by":"/bin/sh -c step {at}"}}"#);
     let config = format!(
         r#"{{"architecture":"amd64","config":{{"Cmd":["sh"]}},"container_config":{{"Cmd":["/bin/sh","-c","step 1"]}},"created":"{created}","history":[{},{}],"os":"linux","rootfs":{{"type":"layers","diff_ids":["sha256:{}","sha256:{}"]}}}}"#,
-        history(0), history(1), hex(&layers[0]), hex(&layers[1]),
+        history(0),
+        history(1),
+        hex(&layers[0]),
+        hex(&layers[1]),
     );
     let image = Made { layers: layers.to_vec(), config: config.into_bytes() };
     round_trip("before 1.10", &tar.finish(), &[Expected::new(&["app:1"], &image)]);

@@ -31,10 +31,8 @@ fn several_names_and_images() {
     let mut layout = Layout::default();
     let (of_base, of_app) = (layout.plain(&base), layout.plain(&app));
     let name = |of: &Value, name: &str| named(of.clone(), CONTAINERD, &format!("docker.io/library/{name}"));
-    let layout = layout
-        .list(name(&of_base, "base:1"))
-        .list(name(&of_app, "app:1"))
-        .list(name(&of_app, "app:latest"));
+    let layout =
+        layout.list(name(&of_base, "base:1")).list(name(&of_app, "app:1")).list(name(&of_app, "app:latest"));
     let expected = [Expected::new(&["base:1"], &base), Expected::new(&["app:1", "app:latest"], &app)];
     round_trip("two images, three names", &layout.tar().finish(), &expected);
     let folder = tempfile::tempdir().unwrap();

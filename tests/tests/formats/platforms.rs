@@ -1,6 +1,6 @@
 //! Images for several platforms.
 
-use ply_tests::{Input, Layout, Made, Ply, Ran, host_architecture, made, layer, named};
+use ply_tests::{Input, Layout, Made, Ply, Ran, host_architecture, layer, made, named};
 use serde_json::json;
 
 struct Platforms {
@@ -23,7 +23,8 @@ fn platforms() -> Platforms {
         listed.push(manifest);
     }
     let digest = ply_tests::sha256(b"not here");
-    listed.push(json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": 8,
+    listed
+        .push(json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": 8,
         "platform": {"os": "linux", "architecture": "riscv64"}}));
     let index = layout.index(&listed);
     let tar = layout.list(named(index, "io.containerd.image.name", "docker.io/library/app:1")).tar().finish();
@@ -47,7 +48,10 @@ fn the_host_unless_another_is_asked_for() {
         assert_eq!(ply.id("app:1"), host.id(), "{input:?}");
         let (ply, ran) = load(input, &tar, &["--platform", &asked]);
         assert_eq!(ran.code, Some(0), "{input:?}: {}", ran.stderr);
-        assert_eq!(ply.ok(["inspect", "-f", "{{.Id}} {{.Architecture}}", "--platform", &asked, "app:1"]), format!("{} {OTHER}", other.id()));
+        assert_eq!(
+            ply.ok(["inspect", "-f", "{{.Id}} {{.Architecture}}", "--platform", &asked, "app:1"]),
+            format!("{} {OTHER}", other.id())
+        );
         let (ply, ran) = load(input, &tar, &["--platform", "all"]);
         assert_eq!(ran.code, Some(0), "{input:?}: {}", ran.stderr);
         assert_eq!(ply.id("app:1"), host.id(), "{input:?}");

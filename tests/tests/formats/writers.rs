@@ -26,8 +26,11 @@ fn kaniko() {
 #[test]
 fn bazel() {
     let image = Made::of(&["one", "two"]);
-    for (kind, blobs) in [("plain", image.layers.clone()), ("gzip", image.layers.iter().map(|l| gzip(l)).collect())] {
-        let paths: Vec<String> = blobs.iter().map(|blob| format!("{}/layer.tar", ply_tests::hex(blob))).collect();
+    for (kind, blobs) in
+        [("plain", image.layers.clone()), ("gzip", image.layers.iter().map(|l| gzip(l)).collect())]
+    {
+        let paths: Vec<String> =
+            blobs.iter().map(|blob| format!("{}/layer.tar", ply_tests::hex(blob))).collect();
         let config = format!("{}.json", image.hex());
         let listed = listed(&config, &["bazel/app:app"], &paths);
         let tar = Tarball::new()

@@ -44,7 +44,11 @@ fn a_blob_that_is_not_its_digest() {
         let blob = layout.blobs.get_mut(&hex).unwrap();
         let at = if which == "layer" { 5 } else { blob.len() - 2 };
         // In the header of gzip, a time: what is inside stays as it was. In JSON, a space.
-        if which == "layer" { blob[at] ^= 1 } else { blob[at] = b' ' }
+        if which == "layer" {
+            blob[at] ^= 1
+        } else {
+            blob[at] = b' '
+        }
         (layout.list(named(manifest, NAME, "docker.io/library/app:1")).tar().finish(), hex)
     };
     for which in ["layer", "config", "manifest"] {
@@ -62,10 +66,11 @@ fn archives_that_end_early() {
     let whole = archive_of(&image, "app:1").finish();
     let first_layer = format!("{}.tar", image.layer_hex(0));
     let at = 512 * 4 + image.config.len().next_multiple_of(512);
-    let cuts = [1, 100, 511, 513, 600, 1023, 1500, at + 1, at + 512, at + 512 + 70_000, whole.len() - 1024 - 3];
+    let cuts =
+        [1, 100, 511, 513, 600, 1023, 1500, at + 1, at + 512, at + 512 + 70_000, whole.len() - 1024 - 3];
     for cut in cuts {
         let words: &[&str] = match cut {
-            1..512 => &["no archive"],
+            1..512 => &["the archive ends at byte", "inside a header"],
             _ if cut == at + 512 + 70_000 => &[&first_layer, "70,000"],
             // In the padding after a member, which nobody needs.
             1023 => &["missing", "manifest.json names it"],
@@ -103,14 +108,25 @@ fn members_that_are_missing() {
     let no_config = Tarball::new().file("manifest.json", &manifest).file("1.tar", &image.layers[0]);
     guarded.refuses("no config", &no_config.finish(), &["c is missing; manifest.json names it"]);
     // An archive that lacks a layer is a thin one, which the store might complete.
-    let thin = Tarball::new().file("manifest.json", &manifest).file("c", &image.config).file("1.tar", &image.layers[0]);
+    let thin = Tarball::new()
+        .file("manifest.json", &manifest)
+        .file("c", &image.config)
+        .file("1.tar", &image.layers[0]);
     let lacking = sha256(&image.layers[1]);
-    guarded.refuses("no layer", &thin.finish(), &["lacks one layer", &lacking, "COPY 2 /", "Nothing was loaded"]);
+    guarded.refuses(
+        "no layer",
+        &thin.finish(),
+        &["lacks one layer", &lacking, "COPY 2 /", "Nothing was loaded"],
+    );
 
     for which in ["manifest", "config"] {
         let mut layout = Layout::default();
         let manifest = layout.plain(&image);
-        let hex = if which == "config" { image.hex() } else { manifest["digest"].as_str().unwrap()[7..].to_owned() };
+        let hex = if which == "config" {
+            image.hex()
+        } else {
+            manifest["digest"].as_str().unwrap()[7..].to_owned()
+        };
         layout.blobs.remove(&hex);
         let layout = layout.list(named(manifest, NAME, "docker.io/library/app:1"));
         guarded.refuses(which, &layout.tar().finish(), &[&hex, "missing"]);

@@ -30,11 +30,23 @@ fn manifests() {
     check("no images", "[]", &["no image"]);
     check("no config", r#"[{"Layers":["l.tar"]}]"#, &["manifest.json", "Config"]);
     check("no layers", r#"[{"Config":"c"}]"#, &["manifest.json", "0 layers", "1"]);
-    check("a layer too many", r#"[{"Config":"c","Layers":["l.tar","l.tar"]}]"#, &["manifest.json", "2 layers", "1"]);
+    check(
+        "a layer too many",
+        r#"[{"Config":"c","Layers":["l.tar","l.tar"]}]"#,
+        &["manifest.json", "2 layers", "1"],
+    );
     check("too deep", &"[".repeat(200_000), &["manifest.json"]);
-    check("too deep, in an unknown key", &format!(r#"[{{"Config":"c","Layers":["l.tar"],"x":{}{}}}]"#, "[".repeat(5000), "]".repeat(5000)), &["manifest.json"]);
+    check(
+        "too deep, in an unknown key",
+        &format!(r#"[{{"Config":"c","Layers":["l.tar"],"x":{}{}}}]"#, "[".repeat(5000), "]".repeat(5000)),
+        &["manifest.json"],
+    );
     check("a key twice", r#"[{"Config":"c","Layers":[],"Layers":["l.tar"]}]"#, &["manifest.json", "Layers"]);
-    check("a key twice, in another case", r#"[{"Config":"c","layers":[],"Layers":["l.tar"]}]"#, &["manifest.json", "ayers"]);
+    check(
+        "a key twice, in another case",
+        r#"[{"Config":"c","layers":[],"Layers":["l.tar"]}]"#,
+        &["manifest.json", "ayers"],
+    );
     let long = format!("{}{}", " ".repeat(8 << 20), manifest("app:1"));
     check("more than 8 MiB", &long, &["manifest.json", "8388608"]);
 }
@@ -54,7 +66,11 @@ fn configs() {
     refused("no JSON", b"hello", &["config"]);
     refused("a list", b"[]", &["config"]);
     refused("no rootfs", b"{}", &["rootfs"]);
-    refused("another type of rootfs", &with("rootfs", json!({"type": "windows", "diff_ids": [diff_id]})), &["windows"]);
+    refused(
+        "another type of rootfs",
+        &with("rootfs", json!({"type": "windows", "diff_ids": [diff_id]})),
+        &["windows"],
+    );
     refused("fewer DiffIDs than layers", &rootfs(json!([])), &["1 layers", "0"]);
     refused("more DiffIDs than layers", &rootfs(json!([diff_id, diff_id])), &["1 layers", "2"]);
     refused("null for DiffIDs", &rootfs(Value::Null), &["1 layers", "0"]);
@@ -73,13 +89,21 @@ fn configs() {
     ] {
         refused(title, &rootfs(json!([digest])), &["digest"]);
     }
-    refused("a key twice", &[br#"{"rootfs":{"type":"layers","diff_ids":[]},"#, &image.config[1..]].concat(), &["rootfs"]);
+    refused(
+        "a key twice",
+        &[br#"{"rootfs":{"type":"layers","diff_ids":[]},"#, &image.config[1..]].concat(),
+        &["rootfs"],
+    );
     let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
     let text = String::from_utf8(image.config.clone()).unwrap();
     refused("too deep", text.replace(r#"["sh"]"#, &deep).as_bytes(), &[]);
     let history: Vec<Value> = vec![json!({"empty_layer": true}); 200_000];
     refused("a history without end", &with("history", json!(history)), &[]);
-    refused("more than 8 MiB", &[image.config.as_slice(), " ".repeat(8 << 20).as_bytes()].concat(), &["8388608"]);
+    refused(
+        "more than 8 MiB",
+        &[image.config.as_slice(), " ".repeat(8 << 20).as_bytes()].concat(),
+        &["8388608"],
+    );
 }
 
 #[test]
@@ -89,10 +113,28 @@ fn names() {
     let hex = hex(b"sixty-four hex digits");
     let long = "a/".repeat(130);
     for name in [
-        "App:1", "app:", ":1", "app:-rf", "../app:1", "app:1\n", "app:\u{1b}[31m", "app: 1", "a//b:1", &hex, &long, "app@sha256:00",
-        "app:\u{202e}1", "registry.example:port/app:1", "[::1/app:1", "app:1:2",
+        "App:1",
+        "app:",
+        ":1",
+        "app:-rf",
+        "../app:1",
+        "app:1\n",
+        "app:\u{1b}[31m",
+        "app: 1",
+        "a//b:1",
+        &hex,
+        &long,
+        "app@sha256:00",
+        "app:\u{202e}1",
+        "registry.example:port/app:1",
+        "[::1/app:1",
+        "app:1:2",
     ] {
-        guarded.refuses(&format!("{name:?}"), &archive(&manifest(name), &image.config, &image), &["manifest.json"]);
+        guarded.refuses(
+            &format!("{name:?}"),
+            &archive(&manifest(name), &image.config, &image),
+            &["manifest.json"],
+        );
     }
 }
 
@@ -127,10 +169,21 @@ fn old_ids() {
     let archive = |given: &str, parent: &str| {
         let json = json!({"id": id, "parent": parent, "created": "2015-01-02T03:04:05Z"});
         let tar = Tarball::new().file(&format!("{id}/json"), json.to_string());
-        let tar = tar.file(&format!("{id}/layer.tar"), layer("one")).file("repositories", json!({"app": {"1": given}}).to_string());
+        let tar = tar
+            .file(&format!("{id}/layer.tar"), layer("one"))
+            .file("repositories", json!({"app": {"1": given}}).to_string());
         tar.finish()
     };
-    for given in ["../../etc", "", "x", &id[..63], &format!("{id}0"), &id.to_uppercase(), &format!("../{id}"), &format!("{id}/")] {
+    for given in [
+        "../../etc",
+        "",
+        "x",
+        &id[..63],
+        &format!("{id}0"),
+        &id.to_uppercase(),
+        &format!("../{id}"),
+        &format!("{id}/"),
+    ] {
         guarded.refuses(&format!("repositories {given:?}"), &archive(given, ""), &["repositories"]);
         if !given.is_empty() {
             guarded.refuses(&format!("parent {given:?}"), &archive(&id, given), &["json"]);

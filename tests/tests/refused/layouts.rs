@@ -14,7 +14,8 @@ fn app(descriptor: Value) -> Value {
 fn with_manifest(image: &Made, change: impl Fn(&mut Value)) -> Vec<u8> {
     let mut layout = Layout::default();
     let descriptor = layout.plain(image);
-    let mut manifest: Value = serde_json::from_slice(&layout.blobs[&descriptor["digest"].as_str().unwrap()[7..]]).unwrap();
+    let mut manifest: Value =
+        serde_json::from_slice(&layout.blobs[&descriptor["digest"].as_str().unwrap()[7..]]).unwrap();
     change(&mut manifest);
     let descriptor = layout.blob(MANIFEST, manifest.to_string());
     layout.list(app(descriptor)).tar().finish()
@@ -29,7 +30,9 @@ fn manifests() {
     };
     // CVE-2021-41190.
     check("manifest and index at once", &["manifests"], &|m| m["manifests"] = json!([]));
-    check("another type than it is listed as", &[], &|m| m["mediaType"] = json!("application/vnd.oci.image.index.v1+json"));
+    check("another type than it is listed as", &[], &|m| {
+        m["mediaType"] = json!("application/vnd.oci.image.index.v1+json")
+    });
     check("another schema", &["schemaVersion 1"], &|m| m["schemaVersion"] = json!(1));
     check("no config", &["config"], &|m| drop(m.as_object_mut().unwrap().remove("config")));
     check("no layers", &["layers"], &|m| m["layers"] = json!([]));
@@ -123,5 +126,9 @@ fn index_json() {
     let twice = format!(r#"{{"schemaVersion":2,"manifests":[],"manifests":[{manifest}]}}"#);
     check("a key twice", &twice, &["manifests"]);
     let name = named(manifest.clone(), NAME, "../../x");
-    check("a name outside the grammar", &json!({"schemaVersion": 2, "manifests": [name]}).to_string(), &["../../x"]);
+    check(
+        "a name outside the grammar",
+        &json!({"schemaVersion": 2, "manifests": [name]}).to_string(),
+        &["../../x"],
+    );
 }

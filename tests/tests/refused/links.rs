@@ -35,15 +35,29 @@ fn links() {
     let manifest = json!([listed("c", &["app:1"], &["a/l.tar".to_owned()])]).to_string();
     let archive = || Tarball::new().file("manifest.json", &manifest).file("c", &image.config);
     for target in ["/etc/shadow", "../../etc/shadow", "../../a/l", "b/../../../x"] {
-        guarded.refuses(target, &archive().symlink("a/l.tar", target).finish(), &["a/l.tar", target, "outside"]);
+        guarded.refuses(
+            target,
+            &archive().symlink("a/l.tar", target).finish(),
+            &["a/l.tar", target, "outside"],
+        );
     }
     for target in ["/etc/shadow", "../l", "a/../../l"] {
-        guarded.refuses(target, &archive().hard_link("a/l.tar", target).finish(), &[target, "leaves the archive"]);
+        guarded.refuses(
+            target,
+            &archive().hard_link("a/l.tar", target).finish(),
+            &[target, "leaves the archive"],
+        );
     }
     let circle = archive().symlink("a/l.tar", "m").symlink("a/m", "l.tar");
     guarded.refuses("a circle", &circle.finish(), &["a/l.tar", "leads to no file"]);
-    guarded.refuses("itself", &archive().symlink("a/l.tar", "l.tar").finish(), &["a/l.tar", "leads to no file"]);
-    let long = (0..60).fold(archive().symlink("a/l.tar", "0"), |tar, n| tar.symlink(&format!("a/{n}"), &format!("{}", n + 1)));
+    guarded.refuses(
+        "itself",
+        &archive().symlink("a/l.tar", "l.tar").finish(),
+        &["a/l.tar", "leads to no file"],
+    );
+    let long = (0..60).fold(archive().symlink("a/l.tar", "0"), |tar, n| {
+        tar.symlink(&format!("a/{n}"), &format!("{}", n + 1))
+    });
     guarded.refuses("a chain of 60", &long.file("a/60", &image.layers[0]).finish(), &["a/l.tar"]);
     let dangling = Tarball::new().file("manifest.json", &manifest).symlink("c", "nowhere");
     guarded.refuses("to nothing", &dangling.finish(), &["c is missing"]);

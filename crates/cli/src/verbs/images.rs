@@ -111,7 +111,8 @@ fn data(row: &Row, id: String, now: plywood::Timestamp) -> Data<'static> {
     let none = || "<none>".to_owned();
     let repository = row.name.as_ref().map_or_else(none, |n| n.name().familiar());
     let tag = row.name.as_ref().and_then(|n| n.tag()).map_or_else(none, |t| t.as_str().to_owned());
-    let created = row.created.map(|t| when::from_unix(t.seconds, t.nanoseconds));
+    // Docker's list of images knows no fractions of a second.
+    let created = row.created.map(|t| when::from_unix(t.seconds, 0));
     let now = when::from_unix(now.seconds, now.nanoseconds);
     let size = row.size.map_or_else(|| "N/A".to_owned(), units::size);
     let clean = |text: String| escape::text(&text, Lines::Escape).into_owned();
@@ -123,8 +124,9 @@ fn data(row: &Row, id: String, now: plywood::Timestamp) -> Data<'static> {
         ("Digest", row.digest.map_or_else(none, |d| d.to_string())),
         ("CreatedSince", created.map_or_else(String::new, |t| when::image_age(t, now))),
         ("CreatedAt", created.map_or_else(String::new, |t| when::go_text(t, &when::zone()))),
-        ("Size", size.clone()),
-        ("VirtualSize", size),
+        ("Size", size),
+        // One digit more, in Docker too.
+        ("VirtualSize", row.size.map_or_else(not_known, |bytes| units::size_with_precision(bytes, 4))),
         ("Containers", not_known()),
         ("SharedSize", not_known()),
         ("UniqueSize", not_known()),

@@ -27,7 +27,7 @@ pub(crate) fn run(context: &Context, arguments: &Load) -> Outcome {
     };
     let engine = if arguments.quiet { context.quiet_engine()? } else { context.engine()? };
     let loaded = match &arguments.input {
-        Some(path) => engine.load(Input::Path(path), &options)?,
+        Some(path) => engine.load(Input::Path(path), &options),
         None => {
             let stdin = std::io::stdin();
             if stdin.is_terminal() {
@@ -38,9 +38,10 @@ pub(crate) fn run(context: &Context, arguments: &Load) -> Outcome {
             }
             // Docker's pipes hold 64 KiB; a larger one means fewer switches between the two ends.
             let _ = rustix::pipe::fcntl_setpipe_size(&stdin, 1 << 20);
-            engine.load(Input::Stream(Box::new(Stdin(stdin))), &options)?
+            engine.load(Input::Stream(Box::new(Stdin(stdin))), &options)
         }
     };
+    let loaded = loaded.map_err(Failure::Load)?;
     print(&loaded, arguments.format)?;
     for platform in &loaded.absent {
         note(&format!("the archive has nothing for platform {platform}"));
