@@ -56,7 +56,9 @@ pub enum ArchiveError {
 impl From<ply_tar::TarError> for ArchiveError {
     fn from(error: ply_tar::TarError) -> Self {
         match error {
-            ply_tar::TarError::Malformed { offset: 0, .. } => Self::NoArchive(error),
+            // Its very first header: offset 0, or an end within it.
+            ply_tar::TarError::Malformed { offset: 0, .. }
+            | ply_tar::TarError::Truncated { offset: ..512, .. } => Self::NoArchive(error),
             error => Self::Tar(error),
         }
     }

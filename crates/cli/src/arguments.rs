@@ -20,8 +20,9 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// Where images are kept
-    #[arg(long, global = true, env = "PLY_STORE", hide_env_values = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    /// Where images are kept [PLY_STORE]
+    // Not clap's `env`: with that set, no arguments would count as some, and `ply` alone would not help.
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) store: Option<PathBuf>,
     /// Threads to work with; 0 for one a core
     #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true)]

@@ -12,8 +12,7 @@ pub(crate) fn images() -> ArgValueCompleter {
 
 /// A store that cannot be read has nothing to offer.
 fn candidates(given: &str) -> Vec<CompletionCandidate> {
-    let store = std::env::var_os("PLY_STORE").map(std::path::PathBuf::from);
-    let Some(store) = store.or_else(|| crate::context::default_store().ok()) else {
+    let Ok(store) = crate::context::default_store() else {
         return Vec::new();
     };
     let words = Engine::open(&store).and_then(|engine| engine.words()).unwrap_or_default();

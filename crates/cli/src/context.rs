@@ -56,8 +56,11 @@ fn open_files() {
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
-/// Root's images are the machine's; everybody else's are their own.
+/// What `PLY_STORE` says; else root's images are the machine's, and everybody else's are their own.
 pub(crate) fn default_store() -> Result<PathBuf, Error> {
+    if let Some(store) = std::env::var_os("PLY_STORE").filter(|store| !store.is_empty()) {
+        return Ok(PathBuf::from(store));
+    }
     if rustix::process::geteuid().is_root() {
         return Ok(PathBuf::from("/var/lib/ply"));
     }

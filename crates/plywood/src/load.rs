@@ -569,6 +569,8 @@ pub(crate) fn point(
 fn at_place(place: String, error: Error) -> Error {
     match error {
         Error::Interrupted | Error::Store(_) | Error::Misuse(_) | Error::Conflict(_) => error,
+        // It names the place itself.
+        Error::Archive(ArchiveError::Io { ref path, .. }) if *path == place => error,
         other => Error::within(place)(other),
     }
 }

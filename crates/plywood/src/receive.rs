@@ -78,7 +78,7 @@ impl Engine<'_> {
             let held = if entry.size <= SMALL && in_memory + entry.size <= MEMORY {
                 in_memory += entry.size;
                 let mut bytes = Vec::new();
-                entries.read_to_end(&mut bytes).map_err(Error::within(name))?;
+                entries.read_to_end(&mut bytes).map_err(unreadable(&name))?;
                 Held::Small(bytes)
             } else {
                 take_blob(ingest, &mut entries, entry.size, &name, &progress)?
@@ -97,6 +97,14 @@ impl Engine<'_> {
 
 fn ply_archive_name(path: &[u8]) -> String {
     crate::error::shown(&String::from_utf8_lossy(path))
+}
+
+/// What the tar reader says names the member already.
+fn unreadable(name: &str) -> impl FnOnce(io::Error) -> Error {
+    move |error| match error.downcast::<TarError>() {
+        Ok(error) => ArchiveError::from(error).into(),
+        Err(error) => Error::within(name)(error),
+    }
 }
 
 /// What follows the end of a tar is read to the end, so that whoever writes into the pipe is not cut off.
@@ -154,7 +162,7 @@ fn copy(
         let read = (|| loop {
             let Ok(mut block) = free.recv() else { return Ok(()) };
             block.resize(BLOCK, 0);
-            let n = content.read(&mut block).map_err(Error::within(name))?;
+            let n = content.read(&mut block).map_err(unreadable(name))?;
             if n == 0 {
                 return Ok(());
             }

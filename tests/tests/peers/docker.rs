@@ -60,7 +60,8 @@ fn docker_loads_what_was_saved() {
     );
 }
 
-/// Compressed layers come out plain in Docker's format, and the whole archive may be compressed.
+/// Compressed layers come out plain in Docker's format, and the whole archive may be compressed; by gzip, since 20.10
+/// does not know zstd.
 #[test]
 fn docker_loads_compressed_archives() {
     if !needs(&BUILD) {
@@ -74,7 +75,7 @@ fn docker_loads_compressed_archives() {
     );
     // Not `edge_id()`: skopeo writes another config when it turns Docker's format into OCI's.
     let id = ply.id("from-gzip:1");
-    for compress in [None, Some("gzip"), Some("zstd")] {
+    for compress in [None, Some("gzip")] {
         let path = ply.file("saved");
         let mut command = ply.command(["save", "-o", path.to_str().unwrap(), "from-gzip:1"]);
         command.args(compress.iter().flat_map(|kind| ["--compress", kind]));

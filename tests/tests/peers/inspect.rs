@@ -45,7 +45,8 @@ fn field_by_field() {
     }
 }
 
-/// The same template, the same text.
+/// The same template, the same text. `{{.Config}}` and `{{.RootFS}}` as a whole are not here: 28 has dropped fields of
+/// both.
 #[test]
 fn templates() {
     if !needs(&BUILD) {
@@ -58,7 +59,7 @@ fn templates() {
         "{{.Id}}",
         "{{.ID}}",
         "{{len .RootFS.Layers}} {{.RootFS.Type}} {{.RootFS.Layers}}",
-        "{{json .Config}}",
+        "{{json .Config.Env}} {{json .Config.Labels}} {{json .Config.Healthcheck}}",
         "{{range .Config.Env}}{{println .}}{{end}}",
         "{{range $key, $value := .Config.Labels}}{{$key}}={{$value}};{{end}}",
         r#"{{index .Config.Labels "org.opencontainers.image.version"}}"#,

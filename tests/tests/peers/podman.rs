@@ -41,10 +41,12 @@ fn podman_loads_edge() {
         ply.load(Input::Pipe, &edge().join("edge.oci-gzip.tar"), &["--tag", "edge:gzip"]).code,
         Some(0)
     );
-    for format in ["docker", "oci"] {
+    for (format, compress) in [("docker", None), ("docker", Some("zstd")), ("oci", None)] {
         let engines = Engines::new();
         let archive = ply.file(&format!("{format}.tar"));
-        ply.ok(["save", "--format", format, "-o", archive.to_str().unwrap(), "edge:gzip"]);
+        let mut save =
+            ply.command(["save", "--format", format, "-o", archive.to_str().unwrap(), "edge:gzip"]);
+        output(save.args(compress.iter().flat_map(|kind| ["--compress", kind])));
         output(&mut engines.podman(&["load", "-i", archive.to_str().unwrap()]));
         let id = output(&mut engines.podman(&["image", "inspect", "-f", "{{.Id}}", "edge:gzip"]));
         assert_eq!(format!("sha256:{id}"), ply.id("edge:gzip"), "{format}");

@@ -1,0 +1,44 @@
+//! What a person types and sees, as transcripts in `journeys/`; `SNAPSHOTS=overwrite` brings them up to date.
+
+use std::path::Path;
+
+use ply_tests::transcript;
+
+fn journey(name: &str) {
+    transcript(&Path::new(env!("CARGO_MANIFEST_DIR")).join("journeys").join(name));
+}
+
+#[test]
+fn load_and_look() {
+    journey("load-and-look.md");
+}
+
+#[test]
+fn save() {
+    journey("save.md");
+}
+
+#[test]
+fn thin() {
+    journey("thin.md");
+}
+
+#[test]
+fn names() {
+    journey("names.md");
+}
+
+#[test]
+fn errors() {
+    journey("errors.md");
+}
+
+/// A transcript that nobody runs proves nothing.
+#[test]
+fn every_transcript_is_run() {
+    let source = include_str!("journeys.rs");
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("journeys")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(source.contains(&format!("journey(\"{name}\")")), "{name}");
+    }
+}
