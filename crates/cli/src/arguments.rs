@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// Where images are kept [PLY_STORE]
+    /// Where images are kept; PLY_STORE says it too
     // Not clap's `env`: with that set, no arguments would count as some, and `ply` alone would not help.
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) store: Option<PathBuf>,
