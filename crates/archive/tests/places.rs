@@ -145,7 +145,13 @@ fn a_tar_that_ends_too_early_names_where() {
         for at in [data - 256, data + usize::try_from(entry.size).unwrap() - 1] {
             fs::write(folder.path().join("cut.tar"), &whole[..at]).unwrap();
             let error = Archive::open(&folder.path().join("cut.tar")).unwrap_err();
-            assert!(matches!(error, ArchiveError::Tar(_)), "cut at {at}: {error}");
+            // With less than one whole header nothing shows that it was meant to be a tar.
+            let told = if at < 512 {
+                matches!(error, ArchiveError::NoArchive(_))
+            } else {
+                matches!(error, ArchiveError::Tar(_))
+            };
+            assert!(told, "cut at {at}: {error}");
         }
     }
 }
