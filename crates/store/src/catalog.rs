@@ -74,7 +74,9 @@ impl Catalog {
     /// The catalog for other names, reading only the documents this one does not know.
     pub(crate) fn follow(&self, store: &Store, names: &Names, index: &[u8]) -> Self {
         let digest = Digest::of(index);
-        if self.learnt.is_empty() {
+        // What lies below an index may have come since: another platform of it was loaded.
+        let nested = names.entries().iter().any(|entry| entry.media_type.is_index());
+        if self.learnt.is_empty() && !nested {
             let entries: Vec<_> = names.entries().iter().map(|entry| (entry.name(), entry.digest)).collect();
             if let Some(view) = self.view.renamed(digest, &entries) {
                 return Self { view, learnt: BTreeMap::new() };
@@ -85,7 +87,7 @@ impl Catalog {
             builder.entry(entry.name(), entry.digest, || {
                 self.view
                     .target(&entry.digest)
-                    .filter(|known| known.complete && known.image.is_some())
+                    .filter(|known| known.complete && known.image.is_some() && !entry.media_type.is_index())
                     .and_then(|known| Some((known, self.view.blobs(&entry.digest)?)))
                     .unwrap_or_else(|| Facts::read(store, entry))
             });
