@@ -38,6 +38,11 @@ impl Bars {
         self.shown.store(false, Ordering::Relaxed);
     }
 
+    /// Whether somebody asked to stop.
+    pub(crate) fn interrupted(&self) -> bool {
+        stopped(&self.interrupted)
+    }
+
     fn drawn(&self) -> std::sync::MutexGuard<'_, Option<Drawn>> {
         self.drawn.lock().unwrap_or_else(PoisonError::into_inner)
     }

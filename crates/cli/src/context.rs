@@ -34,6 +34,11 @@ impl Context {
         Ok(Self { store, threads: global.threads, bars: Bars::new(interrupted) })
     }
 
+    /// Whether somebody pressed Ctrl-C.
+    pub(crate) fn interrupted(&self) -> bool {
+        self.bars.interrupted()
+    }
+
     pub(crate) fn engine(&self) -> Result<Engine<'_>, Error> {
         let mut engine = Engine::open(&self.store)?;
         engine.watch = &self.bars;

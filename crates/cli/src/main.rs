@@ -20,7 +20,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::arguments::Arguments;
 use crate::context::Context;
-use crate::report::{Exit, report};
+use crate::report::{Exit, Failure, report};
 
 fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(Arguments::command).complete();
@@ -35,6 +35,10 @@ fn main() -> ExitCode {
     match verbs::run(&context, arguments.verb) {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Failed) => ExitCode::FAILURE,
+        // The one who pressed Ctrl-C stopped the other end of the pipe as well: what it left is no news.
+        Err(Failure::Load(_) | Failure::Engine(_)) if context.interrupted() => {
+            report(&plywood::Error::Interrupted.into())
+        }
         Err(failure) => report(&failure),
     }
 }

@@ -38,7 +38,7 @@ pub(crate) fn run(context: &Context, arguments: &Load) -> Outcome {
             }
             // Docker's pipes hold 64 KiB; a larger one means fewer switches between the two ends.
             let _ = rustix::pipe::fcntl_setpipe_size(&stdin, 1 << 20);
-            engine.load(Input::Stream(Box::new(Stdin(stdin))), &options)
+            engine.load(Input::Stream(Box::new(Stdin { stdin, context })), &options)
         }
     };
     let loaded = loaded.map_err(Failure::Load)?;
@@ -71,10 +71,26 @@ fn print(loaded: &Loaded, format: Option<LineFormat>) -> Result<(), Failure> {
 }
 
 /// Stdin without the small buffer of the standard library: blocks go straight from the pipe to where they are used.
-struct Stdin(std::io::Stdin);
+/// Ctrl-C ends the wait for a writer that has nothing to say.
+struct Stdin<'a> {
+    stdin: std::io::Stdin,
+    context: &'a Context,
+}
 
-impl std::io::Read for Stdin {
+impl std::io::Read for Stdin<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        Ok(rustix::io::read(&self.0, buffer)?)
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let now_and_then = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+        let mut waiting = [PollFd::new(&self.stdin, PollFlags::IN)];
+        loop {
+            match poll(&mut waiting, Some(&now_and_then)) {
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                Ok(_) => return Ok(rustix::io::read(&self.stdin, buffer)?),
+                Err(error) => return Err(error.into()),
+            }
+            if self.context.interrupted() {
+                return Err(std::io::Error::other("stopped"));
+            }
+        }
     }
 }
