@@ -40,8 +40,8 @@ impl Store {
         Ok(collected)
     }
 
-    /// Removes those of `candidates` that no name reaches, if nobody uses the store at this moment; else the
-    /// next collection does. Costs nothing for images it does not touch.
+    /// Removes those of `candidates` that no name reaches, and what broken-off transactions left behind, if nobody
+    /// uses the store at this moment; else the next collection does. Costs nothing for images it does not touch.
     ///
     /// # Errors
     /// A file cannot be removed.
@@ -50,7 +50,7 @@ impl Store {
             return Ok(None);
         };
         let reached = self.reached()?;
-        let mut collected = Collected::default();
+        let mut collected = self.remove_left_overs();
         for digest in candidates.iter().filter(|d| !reached.contains(d)) {
             if let Ok(size) = ply_image::BlobSource::size(self, digest) {
                 self.remove(digest, size, &mut collected)?;
