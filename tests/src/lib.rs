@@ -28,7 +28,7 @@ pub use engines::Engines;
 pub use image::{Made, archive_of, hex, host_architecture, layer, listed, made, sha256};
 pub use listing::{Listing, listing};
 pub use oci::{Layout, descriptor, named};
-pub use peer::{edge, needs, others, output, run};
+pub use peer::{edge, needs, others, output, run, skipped};
 pub use pipe::Input;
 pub use ply::{Ply, Ran, binary, family};
 pub use refusal::Guarded;

@@ -11,9 +11,8 @@ use crate::Ran;
 /// Set: a peer that is not here fails the test.
 const REQUIRED: &str = "PLY_REQUIRE_PEERS";
 
-/// Whether all these programs are here and may be used; says so where they are not, past the test's own capture.
+/// Whether all these programs are here and may be used; says so where they are not.
 pub fn needs(programs: &[(&str, &str)]) -> bool {
-    static SKIPPED: AtomicUsize = AtomicUsize::new(0);
     // dockerd and the storage of podman and buildah want root.
     let missing = match programs.iter().find(|(program, _)| find(program).is_none()) {
         Some((program, package)) => format!("no {program} (apt-get install {package})"),
@@ -21,10 +20,16 @@ pub fn needs(programs: &[(&str, &str)]) -> bool {
         None => return true,
     };
     assert!(std::env::var_os(REQUIRED).is_none(), "{missing}, and {REQUIRED} is set");
+    skipped(&missing);
+    false
+}
+
+/// Says, past the test's own capture, that this test is skipped.
+pub fn skipped(why: &str) {
+    static SKIPPED: AtomicUsize = AtomicUsize::new(0);
     let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    let _ = writeln!(std::io::stderr(), "skipped: {test}: {missing} ({count} skipped so far)");
-    false
+    let _ = writeln!(std::io::stderr(), "skipped: {test}: {why} ({count} skipped so far)");
 }
 
 fn is_root() -> bool {
