@@ -10,6 +10,7 @@ mod oci;
 use std::collections::HashMap;
 
 use ply_digest::Digest;
+use ply_image::json::Keys;
 use ply_image::{BlobError, BlobSource, Config, Descriptor, DiffId, Document, Manifest, Region};
 use ply_reference::Reference;
 
@@ -130,7 +131,7 @@ pub(crate) fn read_named(members: &dyn Members, name: &str, limit: u64) -> Resul
 pub(crate) fn parse_named<T: for<'de> serde::Deserialize<'de>>(
     members: &dyn Members,
     name: &str,
-    keys: &[&str],
+    keys: Keys<'_>,
 ) -> Result<T, ArchiveError> {
     let raw = read_named(members, name, ply_image::CONFIG_LIMIT)?;
     let wrong = |e: serde_json::Error| ArchiveError::Member {

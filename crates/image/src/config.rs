@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::document::{CONFIG_LIMIT, Readable, null_is_default};
+use crate::json::Keys;
 use crate::{ChainId, DiffId, Platform, Timestamp, chain_ids};
 
 /// An image config ([OCI image-spec, config]), with the fields Docker adds. Its digest is the image's ID.
@@ -82,8 +83,11 @@ const MAX_HISTORY: usize = 16_384;
 impl Readable for Config {
     const WHAT: &'static str = "config";
     const LIMIT: u64 = CONFIG_LIMIT;
-    const KEYS: &'static [&'static str] =
-        &["rootfs", "diff_ids", "history", "architecture", "os", "config", "created"];
+    const KEYS: Keys<'static> = Keys {
+        known: &["rootfs", "diff_ids", "history", "architecture", "os", "config", "created"],
+        // How to run it has keys of its own (`Labels`, `Env`), and whoever adds one may call it anything.
+        free: &["config", "container_config"],
+    };
 
     fn check(&self) -> Result<(), String> {
         if !self.rootfs.kind.is_empty() && self.rootfs.kind != "layers" {

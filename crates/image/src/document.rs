@@ -1,7 +1,8 @@
 use ply_digest::Digest;
 use serde::{Deserialize, Deserializer};
 
-use crate::{BlobSource, DocumentError, json};
+use crate::json::{self, Keys};
+use crate::{BlobSource, DocumentError};
 
 /// Largest manifest or index that is read, in bytes: what registries take.
 pub const MANIFEST_LIMIT: u64 = 4 << 20;
@@ -25,8 +26,8 @@ pub trait Readable: for<'de> Deserialize<'de> {
     const WHAT: &'static str;
     /// Largest size in bytes.
     const LIMIT: u64;
-    /// Keys whose other spellings (`Layers` for `layers`) are refused, since some readers take them.
-    const KEYS: &'static [&'static str];
+    /// How its keys must be spelled.
+    const KEYS: Keys<'static>;
 
     /// Rules that the shape alone does not show; the reason where one is broken.
     fn check(&self) -> Result<(), String>;

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{MANIFEST_LIMIT, Readable, null_is_default};
+use crate::json::Keys;
 use crate::{Descriptor, MediaType, Platform};
 
 /// Deepest nesting of indexes that is followed.
@@ -35,8 +36,19 @@ pub struct Index {
 impl Readable for Index {
     const WHAT: &'static str = "index";
     const LIMIT: u64 = MANIFEST_LIMIT;
-    const KEYS: &'static [&'static str] =
-        &["schemaVersion", "mediaType", "config", "layers", "manifests", "digest", "size", "annotations"];
+    const KEYS: Keys<'static> = Keys {
+        known: &[
+            "schemaVersion",
+            "mediaType",
+            "config",
+            "layers",
+            "manifests",
+            "digest",
+            "size",
+            "annotations",
+        ],
+        free: &["annotations"],
+    };
 
     fn check(&self) -> Result<(), String> {
         if self.schema_version != 2 {

@@ -9,23 +9,29 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// Below these keys, keys are somebody's data and may be spelled in any way.
-const FREE: &[&str] = &["annotations", "Labels", "config", "container_config", "history", "Env"];
+/// How the keys of a kind of document must be spelled.
+#[derive(Debug, Clone, Copy)]
+pub struct Keys<'a> {
+    /// Keys whose other spellings (`Layers` for `layers`) are refused, since some readers take them.
+    pub known: &'a [&'a str],
+    /// Keys below which keys are somebody's data, and may be spelled in any way.
+    pub free: &'a [&'a str],
+}
 
 /// Checks that `bytes` are one JSON value, at most 128 deep, in which no object has a key twice, and no object
-/// that a format defines has one of `known` in another case.
+/// that a format defines has a known key in another case.
 ///
 /// # Errors
 /// What is wrong, with line and column.
-pub fn check(bytes: &[u8], known: &[&str]) -> Result<(), serde_json::Error> {
+pub fn check(bytes: &[u8], keys: Keys<'_>) -> Result<(), serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    Check { known, free: false }.deserialize(&mut reader)?;
+    Check { keys, free: false }.deserialize(&mut reader)?;
     reader.end()
 }
 
 #[derive(Clone, Copy)]
 struct Check<'a> {
-    known: &'a [&'a str],
+    keys: Keys<'a>,
     free: bool,
 }
 
@@ -77,11 +83,12 @@ impl<'de> Visitor<'de> for Check<'_> {
         let mut seen = HashSet::new();
         while let Some(Key(key)) = map.next_key()? {
             if !self.free
-                && let Some(known) = self.known.iter().find(|k| k.eq_ignore_ascii_case(&key) && **k != key)
+                && let Some(known) =
+                    self.keys.known.iter().find(|k| k.eq_ignore_ascii_case(&key) && **k != key)
             {
                 return Err(A::Error::custom(format_args!("key {key:?} should be spelled {known:?}")));
             }
-            let free = self.free || FREE.contains(&key.as_str());
+            let free = self.free || self.keys.free.contains(&key.as_str());
             map.next_value_seed(Check { free, ..self })?;
             let shown: String = key.chars().take(60).collect();
             if !seen.insert(key) {
@@ -98,17 +105,21 @@ struct Key(String);
 
 #[cfg(test)]
 mod tests {
+    use super::Keys;
+
     #[test]
     fn refuses_what_readers_understand_differently() {
+        let keys = Keys { known: &["layers", "config"], free: &["data", "annotations"] };
         let check = |text: &str, expect: bool| {
-            assert_eq!(super::check(text.as_bytes(), &["layers", "config"]).is_ok(), expect, "{text}");
+            assert_eq!(super::check(text.as_bytes(), keys).is_ok(), expect, "{text}");
         };
         check(r#"{"layers":[],"x":{"layers":1}}"#, true);
         check(r#"{"layers":[],"layers":[]}"#, false);
         check(r#"{"Layers":[]}"#, false);
         check(r#"{"x":[{"LAYERS":[]}]}"#, false);
-        check(r#"{"config":{"Layers":[],"layers":1}}"#, true);
-        check(r#"{"config":{"a":1,"a":2}}"#, false);
+        check(r#"{"data":{"Layers":[],"layers":1}}"#, true);
+        check(r#"{"config":{"Layers":[],"layers":1}}"#, false);
+        check(r#"{"data":{"a":1,"a":2}}"#, false);
         check(r#"{"annotations":{"Config":"x"}}"#, true);
         check(r#"{"layers":[]} trailing"#, false);
         check(r#"{"layers":[}"#, false);

@@ -4,6 +4,7 @@ use ply_digest::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{MANIFEST_LIMIT, Readable, null_is_default};
+use crate::json::Keys;
 use crate::{Descriptor, Document, MediaType};
 
 /// Annotation of a manifest that we made, since none came with the image.
@@ -36,8 +37,19 @@ pub struct Manifest {
 impl Readable for Manifest {
     const WHAT: &'static str = "manifest";
     const LIMIT: u64 = MANIFEST_LIMIT;
-    const KEYS: &'static [&'static str] =
-        &["schemaVersion", "mediaType", "config", "layers", "manifests", "digest", "size", "annotations"];
+    const KEYS: Keys<'static> = Keys {
+        known: &[
+            "schemaVersion",
+            "mediaType",
+            "config",
+            "layers",
+            "manifests",
+            "digest",
+            "size",
+            "annotations",
+        ],
+        free: &["annotations"],
+    };
 
     fn check(&self) -> Result<(), String> {
         if self.schema_version != 2 {

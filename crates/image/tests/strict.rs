@@ -174,6 +174,7 @@ fn keys_readers_differ_about() {
     let layer =
         format!(r#"{{"schemaVersion":2,"config":{good},"layers":[{}]}}"#, good.replace("size", "Size"));
     manifest(&layer, "shape", "should be spelled");
+    manifest(&whole.replacen(r#""digest""#, r#""Digest":"x","digest""#, 1), "shape", "should be spelled");
     // What is somebody's own is theirs to spell.
     manifest(&twice(r#""annotations":{"Layers":"x","Config":"y"}"#), "read", "");
     config(r#"{"rootfs":{"diff_ids":[]},"RootFS":{}}"#, "shape", "should be spelled");

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use ply_digest::Digest;
+use ply_image::json::Keys;
 use ply_image::{Config, Descriptor, Document, Manifest, MediaType};
 use serde::Deserialize;
 
@@ -12,7 +13,7 @@ use crate::error::shown;
 use crate::members::{Member, Members};
 
 const FILE: &str = "manifest.json";
-const KEYS: &[&str] = &["Config", "RepoTags", "Layers"];
+const KEYS: Keys<'static> = Keys { known: &["Config", "RepoTags", "Layers"], free: &[] };
 
 /// One image, as `manifest.json` lists it.
 #[derive(Debug, Deserialize)]

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use ply_image::json::Keys;
 use ply_image::{CONFIG_LIMIT, DiffId, Document, History, RootFs};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -42,7 +43,8 @@ struct OldCommand {
 pub(super) fn read(members: &dyn Members, contents: &mut Contents) -> Result<(), ArchiveError> {
     let mut tops: BTreeMap<String, Vec<ply_reference::Reference>> = BTreeMap::new();
     if members.find("repositories")?.is_some() {
-        let names: BTreeMap<String, BTreeMap<String, String>> = parse_named(members, "repositories", &[])?;
+        let names: BTreeMap<String, BTreeMap<String, String>> =
+            parse_named(members, "repositories", Keys { known: &[], free: &[] })?;
         for (repository, tags) in &names {
             for (tag, id) in tags {
                 let name = parse_name(&format!("{repository}:{tag}"), "repositories")?;
@@ -145,7 +147,8 @@ fn chain_of(members: &dyn Members, top: &str) -> Result<Vec<(String, Old)>, Arch
 
 fn read_old(members: &dyn Members, id: &str) -> Result<(String, Old), ArchiveError> {
     let name = format!("{id}/json");
-    let old = parse_named(members, &name, &["parent"])?;
+    let old =
+        parse_named(members, &name, Keys { known: &["parent"], free: &["config", "container_config"] })?;
     Ok((name, old))
 }
 

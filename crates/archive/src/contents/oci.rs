@@ -3,7 +3,7 @@
 use ply_digest::Digest;
 use ply_image::{
     BlobError, BlobSource, Descriptor, Document, DocumentError, Image, Index, Manifest, Region, Target,
-    annotation,
+    annotation, json::Keys,
 };
 
 use super::{Contents, Packed, PackedImage, PackedLayer, parse_name, parse_named, unreadable};
@@ -39,9 +39,12 @@ impl BlobSource for Layout<'_> {
     }
 }
 
+const KEYS: Keys<'static> =
+    Keys { known: &["manifests", "mediaType", "digest", "annotations", "size"], free: &["annotations"] };
+
 /// The layout's own index is no blob, and may be as large as the layout has images.
 pub(super) fn read(members: &dyn Members, contents: &mut Contents) -> Result<(), ArchiveError> {
-    let index: Index = parse_named(members, "index.json", &["manifests", "digest", "annotations", "size"])?;
+    let index: Index = parse_named(members, "index.json", KEYS)?;
     for entry in &index.manifests {
         let packed = read_entry(members, entry)?;
         // One image under two names stands twice in the index.
