@@ -8,7 +8,7 @@ use ply_image::{Image, Timestamp};
 use ply_reference::{Pattern, Reference};
 use ply_store::{Brief, Catalog, Record};
 
-use crate::select::{find, packed_view, parse_canonical};
+use crate::select::{Which, find, packed_view, parse_canonical};
 use crate::{Engine, Error};
 
 /// One line of the list: a name and the image it names, or an image without a name.
@@ -149,7 +149,7 @@ impl Engine<'_> {
             .filter(|r| r.facts.image.as_ref().is_some_and(|i| catalog.content(&i.layers).is_none()))
             .collect();
         for record in unknown {
-            let mut view = self.stored_view(&catalog, &record.facts, None)?;
+            let mut view = self.stored_view(&catalog, &record.facts, &Which::Host)?;
             let learnt = crate::select::measure(&self.store, &mut view)?;
             self.store.remember(&learnt);
         }

@@ -552,7 +552,8 @@ pub(crate) fn point(
     let canonical = name.canonical();
     let old = names.get(&canonical).cloned();
     let old_id = old.as_ref().and_then(|d| catalog.target(&d.digest)?.image).map(|i| i.id);
-    let moves = old.is_some() && old_id != Some(id);
+    // Another platform of the same index is the same image.
+    let moves = old.as_ref().is_some_and(|old| old.digest != root.digest) && old_id != Some(id);
     if moves && no_clobber {
         return Err(Error::Conflict(format!("{} names another image already", name.familiar())));
     }

@@ -70,7 +70,13 @@ impl Engine<'_> {
 /// Every entry for the same image: by ID, since several manifests may hold it.
 fn entries_of(catalog: &Catalog, facts: &Facts) -> Vec<Record> {
     let same = match &facts.image {
-        Some(image) => catalog.by_id(&image.id, &image.id),
+        // An index that holds it for another platform than this host's is another image.
+        Some(image) => catalog
+            .by_id(&image.id, &image.id)
+            .into_iter()
+            .map(|found| found.facts)
+            .filter(|f| f.image.as_ref().is_some_and(|other| other.id == image.id))
+            .collect(),
         None => vec![facts.clone()],
     };
     same.iter().flat_map(|f| catalog.entries_of(&f.target).collect::<Vec<_>>()).collect()

@@ -10,12 +10,12 @@ use std::path::Path;
 
 use ply_archive::{Format, Place, Plan, PlannedImage, PlannedLayer, PlannedPlatform};
 use ply_digest::Digest;
-use ply_image::{Descriptor, DiffId, Document, Image, Manifest, Target};
+use ply_image::{Descriptor, DiffId, Document, Image, Manifest, Platform, Target};
 use ply_layer::Encoding;
-use ply_reference::{Query, Reference};
-use ply_store::{Catalog, Facts, Hold};
+use ply_reference::Query;
+use ply_store::{Catalog, Hold};
 
-use crate::select::{Platforms, find, parse_canonical};
+use crate::select::{Found, Platforms, Which, find, parse_canonical};
 use crate::{Engine, Error};
 
 /// What to save, and how.
@@ -94,10 +94,11 @@ impl Engine<'_> {
         let catalog = self.store.catalog()?;
         let mut images: Vec<PlannedImage> = Vec::new();
         for wanted in wanted {
-            for (facts, names) in several(&catalog, wanted)? {
-                match images.iter_mut().find(|image| image.root.digest == facts.target) {
-                    Some(image) => image.names.extend(names),
-                    None => images.push(self.planned(&catalog, &facts, names, options)?),
+            for found in several(&catalog, wanted)? {
+                let image = self.planned(&catalog, found, options)?;
+                match images.iter_mut().find(|other| is_same(other, &image)) {
+                    Some(other) => other.names.extend(image.names),
+                    None => images.push(image),
                 }
             }
         }
@@ -136,14 +137,8 @@ impl Engine<'_> {
         stream::write(self, saving, out)
     }
 
-    fn planned(
-        &self,
-        catalog: &Catalog,
-        facts: &Facts,
-        names: Vec<Reference>,
-        options: &Options,
-    ) -> Result<PlannedImage, Error> {
-        let root = Catalog::descriptor(facts);
+    fn planned(&self, catalog: &Catalog, found: Found, options: &Options) -> Result<PlannedImage, Error> {
+        let root = Catalog::descriptor(&found.facts);
         let target = Target::read(&self.store, &root)?;
         let mut blobs: Vec<Descriptor> = target
             .indexes
@@ -151,20 +146,41 @@ impl Engine<'_> {
             .map(|i| Descriptor::new(root.media_type.clone(), i.digest, i.raw.len() as u64))
             .collect();
         let mut images = Vec::new();
-        for image in self.chosen(facts, &target, options)? {
+        for image in self.chosen(&found, &target, options)? {
             images.push(self.platform(catalog, &image, options)?);
         }
         for listed in target.manifests.iter().filter(|d| d.is_attestation()) {
             blobs.extend(self.attestation(listed)?);
         }
-        Ok(PlannedImage { names, root, blobs, images })
+        Ok(PlannedImage { names: found.by_name.into_iter().collect(), root, blobs, images })
     }
 
-    fn chosen(&self, facts: &Facts, target: &Target, options: &Options) -> Result<Vec<Image>, Error> {
+    fn chosen(&self, found: &Found, target: &Target, options: &Options) -> Result<Vec<Image>, Error> {
+        let chosen = self.chosen_platforms(found, target, options)?;
+        if options.format == Format::Docker && chosen.len() > 1 {
+            let platforms: Vec<String> =
+                chosen.iter().map(|image| image.config.value.platform().to_string()).collect();
+            let why = format!(
+                "Docker's format holds one platform of an image, and {} were asked for ({}): \
+                 choose one, or use --format oci",
+                platforms.len(),
+                platforms.join(", ")
+            );
+            return Err(Error::Misuse(why));
+        }
+        Ok(chosen)
+    }
+
+    fn chosen_platforms(
+        &self,
+        found: &Found,
+        target: &Target,
+        options: &Options,
+    ) -> Result<Vec<Image>, Error> {
         match &options.platforms {
             // Whole by default where the format can hold it: what came in goes out.
             Platforms::Host if options.format == Format::Docker => {
-                Ok(vec![self.stored_image(facts, None)?.1])
+                Ok(vec![self.stored_image(&found.facts, &found.which)?.1])
             }
             Platforms::Host | Platforms::All => {
                 let here = target.images().filter_map(|d| match Image::read(&self.store, &d.digest) {
@@ -178,7 +194,8 @@ impl Engine<'_> {
                 Ok(here.collect::<Result<_, _>>()?)
             }
             Platforms::These(wanted) => {
-                wanted.iter().map(|p| Ok(self.stored_image(facts, Some(p))?.1)).collect()
+                let of = |p: &Platform| self.stored_image(&found.facts, &Which::Platform(p.clone()));
+                wanted.iter().map(|p| Ok(of(p)?.1)).collect()
             }
         }
     }
@@ -227,23 +244,31 @@ impl Engine<'_> {
     }
 }
 
+/// Docker's format holds one platform of an image, so two of one index are two images there.
+fn is_same(a: &PlannedImage, b: &PlannedImage) -> bool {
+    let first = |image: &PlannedImage| image.images.first().map(|platform| platform.config.digest);
+    a.root.digest == b.root.digest && first(a) == first(b)
+}
+
 /// What a word means to `save`: an image by name, ID or digest; or, for a repository, all its tags.
-fn several(catalog: &Catalog, wanted: &str) -> Result<Vec<(Facts, Vec<Reference>)>, Error> {
+fn several(catalog: &Catalog, wanted: &str) -> Result<Vec<Found>, Error> {
     if let Some(reference) = Query::parse(wanted)?.reference()
         && reference.tag().is_none()
         && reference.digest().is_none()
     {
         let prefix = format!("{}:", reference.name().canonical());
-        let tags: Vec<_> = catalog
+        let tags: Vec<Found> = catalog
             .by_name_prefix(&prefix)
-            .filter_map(|record| Some((record.facts, vec![parse_canonical(record.name.as_deref()?)?])))
+            .filter_map(|record| {
+                let name = parse_canonical(record.name.as_deref()?)?;
+                Some(Found { facts: record.facts, by_name: Some(name), which: Which::Host })
+            })
             .collect();
         if !tags.is_empty() {
             return Ok(tags);
         }
     }
-    let found = find(catalog, wanted)?;
-    Ok(vec![(found.facts, found.by_name.into_iter().collect())])
+    Ok(vec![find(catalog, wanted)?])
 }
 
 /// A file that is no archive is a list.

@@ -7,7 +7,7 @@ use ply_archive::{Archive, Packed, PackedImage, Place};
 use ply_digest::Digest;
 use ply_image::{BlobSource, Descriptor, Image, MediaType, Platform, Region, Target};
 use ply_reference::{IdPrefix, Query, Reference};
-use ply_store::{Catalog, Facts, LayerFacts};
+use ply_store::{Catalog, Facts, LayerFacts, Match};
 use rayon::prelude::*;
 
 use crate::transfer::{BLOCK, Counter, RegionReader, content_of};
@@ -42,6 +42,26 @@ pub(crate) struct Found {
     pub(crate) facts: Facts,
     /// The name it was found by, tag and all; `None` for an ID or a digest.
     pub(crate) by_name: Option<Reference>,
+    /// Which of its platforms is meant.
+    pub(crate) which: Which,
+}
+
+/// Which of the images of a target is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// The one for this host, or the best there is.
+    Host,
+    /// The one for a platform, and it is an error if there is none.
+    Platform(Platform),
+    /// The one with this manifest, since its ID or digest was given.
+    Manifest(Digest),
+}
+
+impl Found {
+    /// What was found, unless a platform is asked for by name.
+    fn which(&self, platform: Option<&Platform>) -> Which {
+        platform.map_or_else(|| self.which.clone(), |p| Which::Platform(p.clone()))
+    }
 }
 
 /// An image in an archive that is open.
@@ -69,7 +89,7 @@ impl Engine<'_> {
     /// There is none, or more than one; its documents are absent or damaged.
     pub fn view(&self, wanted: &str, platform: Option<&Platform>) -> Result<View, Error> {
         match self.meant(wanted)? {
-            Meant::Stored(catalog, found) => self.stored_view(&catalog, &found.facts, platform),
+            Meant::Stored(catalog, found) => self.stored_view(&catalog, &found.facts, &found.which(platform)),
             Meant::Unloaded(unloaded) => {
                 let packed = unloaded.packed().ok_or(ply_archive::ArchiveError::NoImage)?;
                 Ok(packed_view(packed, choose(packed, platform)?))
@@ -84,7 +104,7 @@ impl Engine<'_> {
     pub fn measured_view(&self, wanted: &str, platform: Option<&Platform>) -> Result<View, Error> {
         match self.meant(wanted)? {
             Meant::Stored(catalog, found) => {
-                let mut view = self.stored_view(&catalog, &found.facts, platform)?;
+                let mut view = self.stored_view(&catalog, &found.facts, &found.which(platform))?;
                 let learnt = measure(&self.store, &mut view)?;
                 if !learnt.is_empty() {
                     self.store.remember(&learnt);
@@ -135,13 +155,8 @@ impl Engine<'_> {
         }
     }
 
-    pub(crate) fn stored_view(
-        &self,
-        catalog: &Catalog,
-        facts: &Facts,
-        platform: Option<&Platform>,
-    ) -> Result<View, Error> {
-        let (manifest, image) = self.stored_image(facts, platform)?;
+    pub(crate) fn stored_view(&self, catalog: &Catalog, facts: &Facts, which: &Which) -> Result<View, Error> {
+        let (manifest, image) = self.stored_image(facts, which)?;
         let names =
             catalog.entries_of(&facts.target).filter_map(|r| parse_canonical(r.name.as_deref()?)).collect();
         let layers = image
@@ -164,20 +179,20 @@ impl Engine<'_> {
         })
     }
 
-    /// The image of a target for a platform; for the host, or the best there is, if none is asked for.
-    pub(crate) fn stored_image(
-        &self,
-        facts: &Facts,
-        platform: Option<&Platform>,
-    ) -> Result<(Descriptor, Image), Error> {
-        if platform.is_none()
-            && let Some(known) = &facts.image
-        {
-            let image = Image::read(&self.store, &known.manifest)?;
+    /// One of the images of a target.
+    pub(crate) fn stored_image(&self, facts: &Facts, which: &Which) -> Result<(Descriptor, Image), Error> {
+        let known = match which {
+            Which::Manifest(manifest) => Some(*manifest),
+            Which::Host => facts.image.as_ref().map(|image| image.manifest),
+            Which::Platform(_) => None,
+        };
+        if let Some(manifest) = known {
+            let image = Image::read(&self.store, &manifest)?;
             return Ok((descriptor(&image), image));
         }
         let target = Target::read(&self.store, &Catalog::descriptor(facts))?;
-        let wanted = platform.cloned().unwrap_or_else(Platform::host);
+        let asked = if let Which::Platform(platform) = which { Some(platform) } else { None };
+        let wanted = asked.cloned().unwrap_or_else(Platform::host);
         for candidate in target.candidates(&wanted) {
             let image = match Image::read(&self.store, &candidate.digest) {
                 Err(ply_image::DocumentError::Blob(ply_image::BlobError::Absent(_)))
@@ -187,7 +202,7 @@ impl Engine<'_> {
                 }
                 other => other?,
             };
-            if platform.is_none_or(|p| image.config.value.platform().satisfies(p)) {
+            if asked.is_none_or(|p| image.config.value.platform().satisfies(p)) {
                 return Ok((candidate, image));
             }
         }
@@ -232,38 +247,50 @@ pub(crate) fn find(catalog: &Catalog, wanted: &str) -> Result<Found, Error> {
 fn by_reference(catalog: &Catalog, reference: &Reference) -> Option<Found> {
     if let Some(digest) = reference.digest() {
         let repository = format!("{}:", reference.name().canonical());
-        let facts = catalog
+        return catalog
             .by_name_prefix(&repository)
-            .map(|record| record.facts)
-            .find(|f| f.target == *digest || f.image.as_ref().is_some_and(|i| i.manifest == *digest))?;
-        return Some(Found { facts, by_name: None });
+            .find_map(|record| by_digest(catalog, record.facts, digest));
     }
     let name = reference.clone().with_default_tag();
     let record = catalog.by_name(&name.canonical())?;
-    Some(Found { facts: record.facts, by_name: Some(name) })
+    Some(Found { facts: record.facts, by_name: Some(name), which: Which::Host })
+}
+
+/// A target by its own digest, or by that of the manifest of one of its platforms.
+fn by_digest(catalog: &Catalog, facts: Facts, digest: &Digest) -> Option<Found> {
+    if facts.target == *digest {
+        return Some(Found { facts, by_name: None, which: Which::Host });
+    }
+    let image = catalog.images(&facts.target).into_iter().find(|image| image.manifest == *digest)?;
+    Some(Found { facts, by_name: None, which: Which::Manifest(image.manifest) })
 }
 
 fn by_id(catalog: &Catalog, wanted: &str, prefix: &IdPrefix) -> Result<Option<Found>, Error> {
     let (from, to) = (Digest::from_bytes(prefix.lower_bound()), Digest::from_bytes(prefix.upper_bound()));
-    let targets = catalog.by_id(&from, &to);
-    let mut ids: Vec<Digest> = targets.iter().filter_map(|f| Some(f.image.as_ref()?.id)).collect();
+    let matches = catalog.by_id(&from, &to);
+    let mut ids: Vec<Digest> = matches.iter().map(|found| found.image.id).collect();
     ids.dedup();
     if ids.len() > 1 {
         let candidates = ids.into_iter().take(10).map(|id| candidate(catalog, id)).collect();
         return Err(Error::Ambiguous { wanted: wanted.to_owned(), candidates });
     }
-    // Several targets can hold one image: one with a name is what is meant.
-    let named = targets.iter().position(|f| catalog.entries_of(&f.target).any(|r| r.name.is_some()));
-    let facts = targets.into_iter().nth(named.unwrap_or(0));
-    let facts = facts.or_else(|| catalog.target(&prefix.digest()?));
-    Ok(facts.map(|facts| Found { facts, by_name: None }))
+    // Several targets can hold one image: one with a name is what is meant, and one that is this image first of all.
+    let rank = |found: &Match| {
+        let named = catalog.entries_of(&found.facts.target).any(|r| r.name.is_some());
+        (found.facts.image.as_ref().is_none_or(|i| i.id != found.image.id), !named)
+    };
+    if let Some(Match { image, facts }) = matches.into_iter().min_by_key(rank) {
+        return Ok(Some(Found { facts, by_name: None, which: Which::Manifest(image.manifest) }));
+    }
+    let target = prefix.digest().and_then(|digest| catalog.target(&digest));
+    Ok(target.map(|facts| Found { facts, by_name: None, which: Which::Host }))
 }
 
 fn candidate(catalog: &Catalog, id: Digest) -> Candidate {
     let names = catalog
         .by_id(&id, &id)
         .iter()
-        .flat_map(|f| catalog.entries_of(&f.target).filter_map(|r| r.name).collect::<Vec<_>>())
+        .flat_map(|m| catalog.entries_of(&m.facts.target).filter_map(|r| r.name).collect::<Vec<_>>())
         .filter_map(|name| parse_canonical(&name).map(|n| n.familiar()))
         .collect();
     Candidate { id, names }

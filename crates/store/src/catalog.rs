@@ -13,11 +13,12 @@ use std::fs;
 use ply_digest::Digest;
 use ply_image::{DiffId, MediaType, Timestamp};
 
-pub use facts::{Facts, ImageFacts, LayerFacts};
+use facts::Reading;
+pub use facts::{Facts, ImageFacts, LayerFacts, Match, PlatformImage};
 use format::{Builder, View};
 
 use crate::error::free_space;
-use crate::index_file::Names;
+use crate::index_file::{Entry, Names};
 use crate::layout::Layout;
 use crate::{Store, StoreError};
 
@@ -50,6 +51,19 @@ pub struct Brief<'a> {
     pub created: Option<Timestamp>,
 }
 
+impl Record {
+    /// Its name, and what it points to.
+    fn place(self) -> (Name, Digest) {
+        (self.name, self.facts.target)
+    }
+}
+
+/// Whether blobs that were missing or damaged when a catalog was made have been healed since.
+fn outdated(store: &Store, view: &View) -> bool {
+    let now = |facts: &Facts| Reading::read(store, &Catalog::descriptor(facts)).facts;
+    view.unsettled().iter().any(|facts| now(facts) != *facts)
+}
+
 /// A canonical name, or none.
 pub type Name = Option<String>;
 
@@ -58,7 +72,7 @@ impl Catalog {
     pub(crate) fn load(store: &Store, index: &[u8]) -> Result<Self, StoreError> {
         let digest = Digest::of(index);
         let old = fs::read(store.layout.catalog()).ok().and_then(View::open);
-        if let Some(view) = old.as_ref().filter(|view| view.index() == digest) {
+        if let Some(view) = old.as_ref().filter(|view| view.index() == digest && !outdated(store, view)) {
             return Ok(Self { view: view.clone(), learnt: BTreeMap::new() });
         }
         let names = Names::parse(&store.layout, index)?;
@@ -75,21 +89,21 @@ impl Catalog {
     pub(crate) fn follow(&self, store: &Store, names: &Names, index: &[u8]) -> Self {
         let digest = Digest::of(index);
         // What lies below an index may have come since: another platform of it was loaded.
-        let nested = names.entries().iter().any(|entry| entry.media_type.is_index());
-        if self.learnt.is_empty() && !nested {
-            let entries: Vec<_> = names.entries().iter().map(|entry| (entry.name(), entry.digest)).collect();
+        let nested = names.entries().iter().any(|entry| entry.target.media_type.is_index());
+        if self.learnt.is_empty() && !nested && self.view.unsettled().is_empty() {
+            let entries: Vec<_> =
+                names.entries().iter().map(|entry| (entry.name.as_deref(), entry.target.digest)).collect();
             if let Some(view) = self.view.renamed(digest, &entries) {
                 return Self { view, learnt: BTreeMap::new() };
             }
         }
         let mut builder = Builder::new(digest);
-        for entry in names.entries() {
-            builder.entry(entry.name(), entry.digest, || {
-                self.view
-                    .target(&entry.digest)
-                    .filter(|known| known.complete && known.image.is_some() && !entry.media_type.is_index())
-                    .and_then(|known| Some((known, self.view.blobs(&entry.digest)?)))
-                    .unwrap_or_else(|| Facts::read(store, entry))
+        let mut known = self.view.readings();
+        for Entry { name, target } in names.entries() {
+            builder.entry(name.as_deref(), target.digest, || {
+                let settled = |reading: &Reading| reading.facts.is_settled() && !target.media_type.is_index();
+                let known = known.remove(&target.digest).filter(settled);
+                Some(known.unwrap_or_else(|| Reading::read(store, target)))
             });
         }
         builder.layers(self.view.layers().chain(self.learnt.iter().map(|(id, facts)| (*id, *facts))));
@@ -161,9 +175,9 @@ impl Catalog {
         (0..self.view.entries()).filter_map(|at| self.view.name(at)).filter(|name| !name.is_empty())
     }
 
-    /// The targets whose image ID lies between two digests, both included, sorted by ID.
+    /// The images whose ID lies between two digests, both included, sorted by ID; of every platform.
     #[must_use]
-    pub fn by_id(&self, from: &Digest, to: &Digest) -> Vec<Facts> {
+    pub fn by_id(&self, from: &Digest, to: &Digest) -> Vec<Match> {
         self.view.by_id(from, to)
     }
 
@@ -171,6 +185,12 @@ impl Catalog {
     #[must_use]
     pub fn target(&self, digest: &Digest) -> Option<Facts> {
         self.view.target(digest)
+    }
+
+    /// Every image that a target holds: one a platform.
+    #[must_use]
+    pub fn images(&self, target: &Digest) -> Vec<PlatformImage> {
+        self.view.images_of(target)
     }
 
     /// Every blob that the documents of a target name, documents included; not all need be here.

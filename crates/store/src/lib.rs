@@ -11,9 +11,9 @@ mod lock;
 mod store;
 
 pub use blobs::StoredBlob;
-pub use catalog::{Brief, Catalog, Facts, ImageFacts, LayerFacts, Name, Record};
+pub use catalog::{Brief, Catalog, Facts, ImageFacts, LayerFacts, Match, Name, PlatformImage, Record};
 pub use collect::Collected;
 pub use error::StoreError;
-pub use index_file::Names;
+pub use index_file::{Entry, Names};
 pub use ingest::{Ingest, IngestBlob};
 pub use store::{Hold, Store};

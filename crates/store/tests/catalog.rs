@@ -6,7 +6,7 @@ mod images;
 use std::fs;
 use std::path::Path;
 
-use images::{Small, add, full};
+use images::{Small, add, full, listed};
 use ply_digest::Digest;
 use ply_image::Descriptor;
 use ply_store::{Catalog, Record, Store, StoreError};
@@ -152,6 +152,29 @@ fn damaged_names_are_an_error_that_says_which_file() {
     assert_eq!(store.blobs().unwrap().len(), 8);
 }
 
+/// A catalog made while a document was missing does not outlive the repair.
+#[test]
+fn what_was_healed_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let (healed, whole) = (Small::new("healed"), Small::new("whole"));
+    add(&store, &full("healed:1"), &healed);
+    add(&store, &full("whole:1"), &whole);
+    for missing in [&healed.config, &healed.manifest] {
+        let blob = folder.path().join("blobs/sha256").join(Digest::of(missing).hex());
+        fs::remove_file(&blob).unwrap();
+        fs::remove_file(folder.path().join("ply/catalog")).unwrap();
+        let name = (full("healed:1"), None);
+        assert_eq!(listed(&store)[0], name);
+        assert_eq!(listed(&store)[0], name, "from the catalog");
+        fs::write(&blob, missing).unwrap();
+        assert_eq!(listed(&store)[0], (full("healed:1"), Some(healed.id)));
+        let before = fs::read(folder.path().join("ply/catalog")).unwrap();
+        assert_eq!(listed(&store)[1], (full("whole:1"), Some(whole.id)));
+        assert_eq!(fs::read(folder.path().join("ply/catalog")).unwrap(), before, "made once");
+    }
+}
+
 #[test]
 fn two_thousand_images() {
     const IMAGES: usize = 2000;
@@ -190,7 +213,7 @@ fn two_thousand_images() {
         let (mut from, mut to) = ([0; 32], [0xff; 32]);
         (from[0], to[0]) = (first, first);
         let found = catalog.by_id(&Digest::from_bytes(from), &Digest::from_bytes(to));
-        let found: Vec<Digest> = found.into_iter().filter_map(|facts| facts.image.map(|i| i.id)).collect();
+        let found: Vec<Digest> = found.into_iter().map(|found| found.image.id).collect();
         let expect: Vec<Digest> = ids.iter().copied().filter(|id| id.as_bytes()[0] == first).collect();
         assert_eq!(found, expect, "{first:02x}");
     }

@@ -44,6 +44,31 @@ fn a_plain_layout_is_a_store() {
     assert_eq!(store.collect().unwrap().blobs, []);
 }
 
+/// Other tools write a name as people type it, or a tag alone, which is no name.
+#[test]
+fn names_as_others_write_them() {
+    let check = |written: &str, expect: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let (theirs, ours) = (Small::new("theirs"), Small::new("ours"));
+        layout(folder.path(), written, &theirs);
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(listed(&store), [(expect.to_owned(), Some(theirs.id))], "{written}");
+        // Another name for it takes nothing away.
+        let ingest = store.begin().unwrap();
+        ingest.commit::<_, StoreError>(|names, _| Ok(names.set(&full("more:1"), &theirs.target))).unwrap();
+        assert_eq!(store.catalog().unwrap().entries_of(&theirs.target.digest).count(), 2, "{written}");
+        add(&store, &full("edge:1"), &ours);
+        let index = fs::read_to_string(folder.path().join("index.json")).unwrap();
+        // Theirs stays as it stood, unless it was the name that moved.
+        assert_eq!(index.contains("com.example.mine"), expect != full("edge:1"), "{written}: {index}");
+    };
+    check("edge:1", &full("edge:1"));
+    check("docker.io/library/edge:1", &full("edge:1"));
+    check("team/edge", "docker.io/team/edge:latest");
+    check("latest", "");
+    check("not a name:1", "");
+}
+
 #[test]
 fn links_are_not_followed_and_other_files_left_alone() {
     let folder = tempfile::tempdir().unwrap();

@@ -94,3 +94,50 @@ fn a_platform_that_is_not_there() {
         assert_eq!(ply.ok(["images", "-q"]).lines().count(), 1, "{input:?}");
     }
 }
+
+/// Each platform is an image with an ID of its own, and is found by it; the names belong to the index.
+#[test]
+fn each_platform_by_its_id() {
+    let Platforms { host, other, tar } = platforms();
+    let (ply, ran) = load(Input::File, &tar, &["--platform", "all"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for image in [&host, &other] {
+        let id = image.id();
+        let prefix = &id.trim_start_matches("sha256:")[..12];
+        for word in [id.as_str(), prefix] {
+            assert_eq!(ply.ok(["inspect", "-f", "{{.Id}} {{.RepoTags}}", word]), format!("{id} [app:1]"));
+        }
+        // What is saved by its ID is that image, without a name.
+        ply.ok(["save", "-o", "by-id.tar", prefix]);
+        let path = ply.file("by-id.tar");
+        let second = Ply::new();
+        let ran = second.load(Input::File, &path, &[]);
+        assert_eq!(ran.text(), format!("Loaded image ID: {id}\n"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_second_platform_moves_no_name() {
+    let tar = platforms().tar;
+    let (ply, ran) = load(Input::File, &tar, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let asked = format!("linux/{OTHER}");
+    let ran = ply.load(Input::File, &ply.file("archive"), &["--platform", &asked]);
+    assert_eq!((ran.code, ran.text(), ran.stderr.as_str()), (Some(0), "Loaded image: app:1\n", ""));
+    assert_eq!(ply.ok(["images", "-q"]).lines().count(), 1);
+}
+
+/// Docker's format has one place for a platform: two are refused, and nothing is written.
+#[test]
+fn two_platforms_do_not_fit_into_dockers_format() {
+    let (ply, ran) = load(Input::File, &platforms().tar, &["--platform", "all"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let both = format!("linux/{OTHER},linux/{}", host_architecture());
+    for platforms in [both.as_str(), "all"] {
+        let ran = ply.run(["save", "--platform", platforms, "-o", "both.tar", "app:1"]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains("--format oci"), "{}", ran.stderr);
+        assert!(!ply.file("both.tar").exists());
+        ply.ok(["save", "--format", "oci", "--platform", platforms, "-o", "both.oci.tar", "app:1"]);
+    }
+}

@@ -43,51 +43,95 @@ pub struct LayerFacts {
     pub plain: u64,
 }
 
+/// One of the images that a target holds: one a platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PlatformImage {
+    /// Digest of the config: the image's ID.
+    pub id: Digest,
+    /// Digest of its manifest.
+    pub manifest: Digest,
+}
+
+/// An image that an ID means, and the target that holds it; its platform need not be this host's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// The image.
+    pub image: PlatformImage,
+    /// The target.
+    pub facts: Facts,
+}
+
+/// All that the documents below a descriptor say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reading {
+    pub(super) facts: Facts,
+    /// Every blob they name, documents included. Not all need be here.
+    pub(super) blobs: Vec<Digest>,
+    /// Every image that is here.
+    pub(super) images: Vec<PlatformImage>,
+}
+
 impl Facts {
-    /// Reads the documents below a descriptor; gives also every blob they name, documents included. Not all need be
-    /// here.
-    pub(crate) fn read(source: &dyn BlobSource, root: &Descriptor) -> (Self, Vec<Digest>) {
-        let mut facts = Self {
+    /// Whether reading the documents again could tell no more.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.complete && self.image.is_some()
+    }
+}
+
+impl Reading {
+    pub(super) fn read(source: &dyn BlobSource, root: &Descriptor) -> Self {
+        let facts = Facts {
             target: root.digest,
             target_size: root.size,
             media_type: root.media_type.clone(),
             image: None,
             complete: true,
         };
-        let mut blobs = vec![root.digest];
-        let Ok(target) = Target::read(source, root) else {
-            facts.complete = false;
-            return (facts, blobs);
-        };
-        blobs.extend(target.indexes.iter().flat_map(|i| i.value.manifests.iter().map(|d| d.digest)));
+        let mut reading = Self { facts, blobs: vec![root.digest], images: Vec::new() };
+        match Target::read(source, root) {
+            Ok(target) => reading.read_below(source, &target),
+            Err(_) => reading.facts.complete = false,
+        }
+        reading
+    }
+
+    fn read_below(&mut self, source: &dyn BlobSource, target: &Target) {
+        self.blobs.extend(target.indexes.iter().flat_map(|i| i.value.manifests.iter().map(|d| d.digest)));
         for listed in &target.manifests {
             match Document::<Manifest>::read(source, &listed.digest) {
                 Ok(manifest) => {
-                    blobs.push(manifest.value.config.digest);
-                    blobs.extend(manifest.value.layers.iter().map(|l| l.digest));
+                    self.blobs.push(manifest.value.config.digest);
+                    self.blobs.extend(manifest.value.layers.iter().map(|l| l.digest));
                 }
                 // An index may list what nobody brought along; a manifest that a name points to must be here.
                 Err(DocumentError::Blob(BlobError::Absent(_))) if !target.indexes.is_empty() => {}
-                Err(_) => facts.complete = false,
+                Err(_) => self.facts.complete = false,
             }
         }
-        blobs.sort_unstable();
-        blobs.dedup();
-        facts.image = choose(source, &target);
-        (facts, blobs)
+        self.blobs.sort_unstable();
+        self.blobs.dedup();
+        let images: Vec<Image> =
+            target.images().filter_map(|listed| Image::read(source, &listed.digest).ok()).collect();
+        self.facts.image = choose(target, &images).map(image_facts);
+        self.images =
+            images.iter().map(|i| PlatformImage { id: i.id(), manifest: i.manifest.digest }).collect();
+        self.images.sort_unstable();
+        self.images.dedup();
     }
 }
 
 /// The image for this host; where there is none, the first that is here.
-fn choose(source: &dyn BlobSource, target: &Target) -> Option<ImageFacts> {
-    let mut candidates = target.candidates(&Platform::host());
-    candidates.extend(target.images().cloned());
-    let image = candidates.iter().find_map(|d| Image::read(source, &d.digest).ok())?;
-    Some(ImageFacts {
+fn choose<'a>(target: &Target, images: &'a [Image]) -> Option<&'a Image> {
+    let here = |listed: &Descriptor| images.iter().find(|image| image.manifest.digest == listed.digest);
+    target.candidates(&Platform::host()).iter().find_map(here).or_else(|| images.first())
+}
+
+fn image_facts(image: &Image) -> ImageFacts {
+    ImageFacts {
         id: image.id(),
         manifest: image.manifest.digest,
         made: image.manifest.value.is_made(),
         created: image.config.value.created(),
         layers: image.config.value.rootfs.diff_ids.clone(),
-    })
+    }
 }

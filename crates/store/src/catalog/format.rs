@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | targets | target, ID, manifest (32 each), size u64, created i64 + u32, flags u32, media type (heap offset, length u32), layers and blobs (first, count u32 each) | target |
 //! | entries | name (heap offset, length u32), target u32 | name |
-//! | ids | target u32 | ID |
+//! | ids | ID, manifest (32 each), target u32: every platform that is here | ID |
 //! | layers | DiffID (32), content u64, plain u64 | DiffID |
 //! | blobs | digest (32) | digest |
 //! | references | u32 into layers or blobs | |
@@ -19,11 +19,12 @@ use std::sync::Arc;
 use ply_digest::{Digest, Hasher, update_many};
 use ply_image::{DiffId, MediaType, Timestamp};
 
-use super::{Brief, Facts, ImageFacts, LayerFacts, Record};
+use super::facts::Reading;
+use super::{Brief, Facts, ImageFacts, LayerFacts, Match, PlatformImage, Record};
 
-const MAGIC: &[u8; 8] = b"plycat\x00\x01";
+const MAGIC: &[u8; 8] = b"plycat\x00\x02";
 const HEADER: usize = 8 + 32 + 32 + 7 * 4;
-const WIDTHS: [usize; 7] = [152, 12, 4, 48, 32, 4, 1];
+const WIDTHS: [usize; 7] = [152, 12, 68, 48, 32, 4, 1];
 
 const TARGETS: usize = 0;
 const ENTRIES: usize = 1;
@@ -248,6 +249,20 @@ impl View {
         (0..self.rows(TARGETS)).filter_map(|at| self.facts(at))
     }
 
+    /// The targets whose documents might tell more when read again.
+    pub(super) fn unsettled(&self) -> Vec<Facts> {
+        let flags = |at: usize| {
+            let mut row = self.row(TARGETS, at)?;
+            row.take(3 * 32 + 8 + 8 + 4)?;
+            row.u32()
+        };
+        let settled = HAS_IMAGE | COMPLETE;
+        (0..self.rows(TARGETS))
+            .filter(|&at| flags(at).is_none_or(|flags| flags & settled != settled))
+            .filter_map(|at| self.facts(at))
+            .collect()
+    }
+
     pub(super) fn entries_of(&self, target: &Digest) -> Vec<usize> {
         let Some(wanted) = self.find(TARGETS, target) else {
             return Vec::new();
@@ -260,16 +275,45 @@ impl View {
         (0..self.entries()).filter(|&at| target_of(at) == Some(wanted)).collect()
     }
 
-    pub(super) fn by_id(&self, from: &Digest, to: &Digest) -> Vec<Facts> {
-        let id = |at: usize| {
-            let mut row = self.row(TARGETS, self.number(IDS, at)?)?;
-            row.digest()?;
-            row.digest()
-        };
-        let first = partition(self.rows(IDS), |at| id(at).is_some_and(|d| d < *from));
+    pub(super) fn by_id(&self, from: &Digest, to: &Digest) -> Vec<Match> {
+        let first =
+            partition(self.rows(IDS), |at| self.id_row(at).is_some_and(|(image, _)| image.id < *from));
         (first..self.rows(IDS))
-            .take_while(|&at| id(at).is_some_and(|d| d <= *to))
-            .filter_map(|at| self.facts(self.number(IDS, at)?))
+            .map_while(|at| self.id_row(at).filter(|(image, _)| image.id <= *to))
+            .filter_map(|(image, target)| Some(Match { image, facts: self.facts(target)? }))
+            .collect()
+    }
+
+    fn id_row(&self, at: usize) -> Option<(PlatformImage, usize)> {
+        let mut row = self.row(IDS, at)?;
+        Some((PlatformImage { id: row.digest()?, manifest: row.digest()? }, row.index()?))
+    }
+
+    pub(super) fn images_of(&self, target: &Digest) -> Vec<PlatformImage> {
+        let Some(wanted) = self.find(TARGETS, target) else { return Vec::new() };
+        let rows = (0..self.rows(IDS)).filter_map(|at| self.id_row(at));
+        rows.filter(|(_, target)| *target == wanted).map(|(image, _)| image).collect()
+    }
+
+    /// Every image of every target, by target.
+    fn images(&self) -> HashMap<usize, Vec<PlatformImage>> {
+        let mut images: HashMap<usize, Vec<PlatformImage>> = HashMap::new();
+        for (image, target) in (0..self.rows(IDS)).filter_map(|at| self.id_row(at)) {
+            images.entry(target).or_default().push(image);
+        }
+        images
+    }
+
+    /// All that was read below each target.
+    pub(super) fn readings(&self) -> HashMap<Digest, Reading> {
+        let mut images = self.images();
+        (0..self.rows(TARGETS))
+            .filter_map(|at| {
+                let (facts, (first, count)) = self.target_row(at)?;
+                let blobs = self.refer(first, count, BLOBS)?;
+                let images = images.remove(&at).unwrap_or_default();
+                Some((facts.target, Reading { facts, blobs, images }))
+            })
             .collect()
     }
 
@@ -291,12 +335,9 @@ impl View {
     /// The same catalog with other facts about layers.
     pub(super) fn with_layers(&self, layers: impl Iterator<Item = (DiffId, LayerFacts)>) -> Self {
         let mut builder = Builder::new(self.index());
-        for at in 0..self.entries() {
-            if let Some(record) = self.record(at) {
-                let blobs = || self.blobs(&record.facts.target).unwrap_or_default();
-                builder
-                    .entry(record.name.as_deref(), record.facts.target, || (record.facts.clone(), blobs()));
-            }
+        let mut readings = self.readings();
+        for (name, target) in (0..self.entries()).filter_map(|at| self.record(at)).map(Record::place) {
+            builder.entry(name.as_deref(), target, || readings.remove(&target));
         }
         builder.layers(layers);
         builder.finish()
@@ -343,7 +384,7 @@ impl<'a> Reader<'a> {
 pub(super) struct Builder {
     index: Digest,
     entries: Vec<(String, Digest)>,
-    targets: BTreeMap<Digest, (Facts, Vec<Digest>)>,
+    targets: BTreeMap<Digest, Reading>,
     layers: BTreeMap<DiffId, LayerFacts>,
 }
 
@@ -352,15 +393,19 @@ impl Builder {
         Self { index, entries: Vec::new(), targets: BTreeMap::new(), layers: BTreeMap::new() }
     }
 
-    /// Adds an entry; `facts` is asked once for each target.
+    /// Adds an entry; `read` is asked once for each target.
     pub(super) fn entry(
         &mut self,
         name: Option<&str>,
         target: Digest,
-        facts: impl FnOnce() -> (Facts, Vec<Digest>),
+        read: impl FnOnce() -> Option<Reading>,
     ) {
         self.entries.push((name.unwrap_or_default().to_owned(), target));
-        self.targets.entry(target).or_insert_with(facts);
+        if !self.targets.contains_key(&target)
+            && let Some(reading) = read()
+        {
+            self.targets.insert(target, reading);
+        }
     }
 
     pub(super) fn layers(&mut self, layers: impl Iterator<Item = (DiffId, LayerFacts)>) {
@@ -372,18 +417,18 @@ impl Builder {
         let used: BTreeSet<DiffId> = self
             .targets
             .values()
-            .filter_map(|(f, _)| f.image.as_ref())
+            .filter_map(|reading| reading.facts.image.as_ref())
             .flat_map(|i| i.layers.iter().copied())
             .collect();
         let layer_row: HashMap<DiffId, u32> = used.iter().copied().zip(0..).collect();
         let blobs: BTreeSet<Digest> =
-            self.targets.values().flat_map(|(_, blobs)| blobs.iter().copied()).collect();
+            self.targets.values().flat_map(|reading| reading.blobs.iter().copied()).collect();
         let blob_row: HashMap<Digest, u32> = blobs.iter().copied().zip(0..).collect();
         let target_row: HashMap<Digest, u32> = self.targets.keys().copied().zip(0..).collect();
 
         let mut tables: [Vec<u8>; 7] = Default::default();
         let mut media_types = HashMap::new();
-        for (facts, blobs) in self.targets.values() {
+        for Reading { facts, blobs, .. } in self.targets.values() {
             // There are a handful of media types, and a target has one.
             let heap = &mut tables[HEAP];
             let text = facts.media_type.as_str();
@@ -395,13 +440,18 @@ impl Builder {
             tables[ENTRIES].extend(name);
             tables[ENTRIES].extend(target_row.get(target).copied().unwrap_or(u32::MAX).to_le_bytes());
         }
-        let mut ids: Vec<(Digest, u32)> = self
+        let mut ids: Vec<(PlatformImage, u32)> = self
             .targets
             .values()
-            .filter_map(|(f, _)| Some((f.image.as_ref()?.id, *target_row.get(&f.target)?)))
+            .filter_map(|reading| Some((reading, *target_row.get(&reading.facts.target)?)))
+            .flat_map(|(reading, row)| reading.images.iter().map(move |image| (*image, row)))
             .collect();
         ids.sort_unstable();
-        tables[IDS].extend(ids.iter().flat_map(|(_, row)| row.to_le_bytes()));
+        for (image, row) in ids {
+            tables[IDS].extend(image.id.as_bytes());
+            tables[IDS].extend(image.manifest.as_bytes());
+            tables[IDS].extend(row.to_le_bytes());
+        }
         for id in &used {
             let facts =
                 self.layers.get(id).copied().unwrap_or(LayerFacts { content: UNKNOWN, plain: UNKNOWN });
