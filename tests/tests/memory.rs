@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use ply_tests::Ply;
+use ply_tests::{Layout, Ply, made, named};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -169,4 +169,49 @@ fn plain_layers() {
 #[test]
 fn gzip_layers() {
     check(true, 64);
+}
+
+/// Many layers, and as many threads as a large machine has: what is buffered does not grow with them.
+#[test]
+fn many_threads() {
+    for (gzip, most) in [(false, 32), (true, 64)] {
+        let layers: Vec<Vec<u8>> = (1..=96)
+            .map(|seed| {
+                let mut bytes = Vec::new();
+                let mut header = tar::Header::new_ustar();
+                header.set_size(2 * MIB);
+                header.set_cksum();
+                let mut builder = tar::Builder::new(&mut bytes);
+                builder.append_data(&mut header, "file", content(seed, 2 * MIB)).unwrap();
+                builder.finish().unwrap();
+                drop(builder);
+                bytes
+            })
+            .collect();
+        let image = made(layers);
+        let mut layout = Layout::default();
+        let kind = if gzip { "tar+gzip" } else { "tar" };
+        let blobs = image.layers.iter().map(|layer| if gzip { by_gzip(layer) } else { layer.clone() });
+        let blobs: Vec<Vec<u8>> = blobs.collect();
+        let manifest = layout.image(&image, &format!("application/vnd.oci.image.layer.v1.{kind}"), blobs);
+        let name = "docker.io/library/many:1";
+        let archive = layout.list(named(manifest, "io.containerd.image.name", name)).tar().finish();
+        let ply = Ply::new();
+        let path = ply.write("archive.tar", archive);
+        let mut load = ply.command(["--threads", "64", "load", "-i"]);
+        load.arg(&path);
+        let mut save = ply.command(["--threads", "64", "save", "-o", "saved.tar", "many:1"]);
+        save.env("PLY_STORE", ply.store());
+        for (what, command) in [("load", load), ("save", save)] {
+            let kib = peak(command);
+            assert!(kib <= most * 1024, "{what}, gzip: {gzip}: {kib} KiB, more than {most} MiB");
+            println!("{what}, 64 threads, gzip: {gzip}: {:.1} MiB", kib as f64 / 1024.0);
+        }
+    }
+}
+
+fn by_gzip(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
 }

@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod error;
+mod memory;
 mod sniff;
 
 use std::fmt;

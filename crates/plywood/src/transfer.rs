@@ -3,6 +3,7 @@
 //! Plain layers are pumped in lanes: each core hashes several of them at once, reading and writing them itself.
 //! Compressed ones are inflated on one thread while another hashes both what went in and what came out.
 
+mod budget;
 mod copy;
 mod counter;
 mod inflate;
@@ -16,6 +17,8 @@ use ply_image::{DiffId, Region};
 use ply_layer::Compression;
 use ply_store::LayerFacts;
 
+use budget::Budget;
+use copy::head;
 pub(crate) use copy::{RegionReader, sniff};
 pub(crate) use counter::{Counter, content_of};
 pub(crate) use inflate::{Plain, inflate};
@@ -26,6 +29,10 @@ use crate::{Engine, Error};
 
 /// Size of a block: what is read, hashed and written at once.
 pub(crate) const BLOCK: usize = 128 << 10;
+/// Threads that copy plain blobs, at most: each has a block for every lane, 16 MiB in all, and no disk needs more.
+const COPIERS: usize = 32;
+/// Memory for all that are inflating at once: their buffers and windows.
+const INFLATING: u64 = 32 << 20;
 
 /// What the bytes of a blob must be.
 #[derive(Debug, Clone, Copy, Default)]
@@ -114,7 +121,7 @@ impl Engine<'_> {
     /// In lanes, largest first.
     fn copy_all(&self, jobs: Vec<(usize, Job)>) -> Result<Vec<Outcome>, Error> {
         let feeds = jobs.into_iter().map(|(at, job)| copy::Copy::new(at, job, self.watch)).collect();
-        let how = Pump { threads: self.threads(), block: BLOCK, ..Pump::default() };
+        let how = Pump { threads: self.threads().min(COPIERS), block: BLOCK, ..Pump::default() };
         // A feed that fails says so in its result, so that the others go on; only `Stopped` comes out here.
         match pump(feeds, &how, &()) {
             Ok(done) => Ok(done.into_iter().map(|(feed, digest)| feed.finish(digest)).collect()),
@@ -122,17 +129,21 @@ impl Engine<'_> {
         }
     }
 
-    /// As many at once as there are threads, largest first.
+    /// As many at once as there are threads and memory, largest first.
     fn inflate_all(&self, mut jobs: Vec<(usize, Job, Compression)>) -> Result<Vec<Outcome>, Error> {
         jobs.sort_by_key(|(_, job, _)| std::cmp::Reverse(job.from.len));
         let next = AtomicUsize::new(0);
         let workers = self.threads().min(jobs.len());
         let jobs: Vec<_> = jobs.into_iter().map(|job| Mutex::new(Some(job))).collect();
         let done = Mutex::new(Vec::new());
+        let budget = Budget::new(INFLATING);
         let work = || {
             while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let Some((at, job, compression)) = lock(job).take() else { continue };
-                let result = inflate_one(&job, compression, at, self.watch);
+                let result = head(&job.from)
+                    .map_err(Error::within(job.what.as_str()))
+                    .map(|head| budget.take(inflate::BUFFERED + compression.memory(&head)))
+                    .and_then(|_share| inflate_one(&job, compression, at, self.watch));
                 let stop = matches!(result, Err(Error::Interrupted));
                 lock(&done).push((at, result));
                 self.watch.done(at);

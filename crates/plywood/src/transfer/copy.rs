@@ -153,13 +153,16 @@ fn truncated(what: &str, reader: &RegionReader, error: io::Error) -> Error {
 
 /// How the bytes in a region are compressed, by the first of them.
 pub(crate) fn sniff(region: &Region) -> io::Result<Compression> {
-    let mut prefix = Vec::new();
-    let mut reader = RegionReader {
-        file: Arc::clone(&region.file),
-        at: region.offset,
-        left: region.len.min(Compression::PREFIX as u64),
-        len: region.len,
-    };
-    reader.read_to_end(&mut prefix)?;
-    Ok(Compression::detect(&prefix))
+    let head = head(region)?;
+    Ok(Compression::detect(head.get(..Compression::PREFIX).unwrap_or(&head)))
+}
+
+/// The first bytes in a region.
+pub(super) fn head(region: &Region) -> io::Result<Vec<u8>> {
+    let left = region.len.min(Compression::HEAD as u64);
+    let mut head = Vec::new();
+    let mut reader =
+        RegionReader { file: Arc::clone(&region.file), at: region.offset, left, len: region.len };
+    reader.read_to_end(&mut head)?;
+    Ok(head)
 }

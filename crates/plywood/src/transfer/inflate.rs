@@ -14,6 +14,8 @@ use crate::Error;
 
 /// Buffers of each kind on their way between the threads: enough that neither waits for the other's hiccups.
 const BUFFERS: usize = 6;
+/// Bytes in all buffers of one layer.
+pub(super) const BUFFERED: u64 = 2 * (BUFFERS * BLOCK) as u64;
 
 /// Where the plain bytes of a layer go.
 pub(crate) enum Plain<'a> {
