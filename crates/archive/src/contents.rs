@@ -188,9 +188,16 @@ impl BlobSource for Archive {
 }
 
 impl Archive {
+    /// The member that holds a blob; `None` where it is not here, or is no member's.
+    ///
+    /// # Errors
+    /// A link on the way leaves the archive.
+    pub fn member(&self, digest: &Digest) -> Result<Option<Member>, ArchiveError> {
+        self.contents.member(&*self.members, digest)
+    }
+
     fn blob(&self, digest: &Digest) -> Result<Member, BlobError> {
-        self.contents
-            .member(&*self.members, digest)
+        self.member(digest)
             .map_err(|e| BlobError::Io { digest: *digest, at: None, source: std::io::Error::other(e) })?
             .ok_or(BlobError::Absent(*digest))
     }

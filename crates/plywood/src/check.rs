@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::Arc;
 
 use ply_archive::Archive;
 use ply_digest::Digest;
 use ply_image::{BlobSource, DiffId, Image, Target};
 use ply_store::{Catalog, Record};
 
+use crate::error::chain;
 use crate::select::find;
-use crate::transfer::{Expected, Job, Out};
+use crate::transfer::{Expected, Job, Origin, Out};
 use crate::{Engine, Error};
 
 /// What a check found.
@@ -162,9 +162,8 @@ impl Engine<'_> {
         let (mut jobs, mut of) = (Vec::new(), Vec::new());
         for digest in digests {
             let need = needed.get(&digest).unwrap_or(&none);
-            let from = match self.store.region(&digest) {
-                Ok(Some(region)) => region,
-                Ok(None) => continue,
+            let size = match self.store.size(&digest) {
+                Ok(size) => size,
                 Err(ply_image::BlobError::Absent(_)) => {
                     wrong.entry(digest).or_insert_with(|| "is missing".to_owned());
                     continue;
@@ -174,17 +173,17 @@ impl Engine<'_> {
                     continue;
                 }
             };
-            if let Some(size) = need.size.filter(|&size| size != from.len) {
-                wrong.insert(digest, format!("has {} bytes where there should be {size}", from.len));
+            if let Some(expected) = need.size.filter(|&expected| expected != size) {
+                wrong.insert(digest, format!("has {size} bytes where there should be {expected}"));
                 continue;
             }
             report.blobs += 1;
-            report.bytes += from.len;
+            report.bytes += size;
             of.push(digest);
             jobs.push(Job {
                 what: format!("blob {digest}"),
                 label: digest.short(),
-                from,
+                from: Origin::Blob(&self.store, digest, size),
                 expected: Expected { digest: Some(digest), diff_id: need.diff_id },
                 stored: None,
                 plain: None,
@@ -205,38 +204,47 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Takes good copies of what is damaged or missing from an archive.
+    /// Takes good copies of what is damaged or missing from an archive: the blob itself, or a compressed layer that it is
+    /// the plain tar of.
     fn repair(&self, path: &Path, report: &mut Report) -> Result<(), Error> {
         let archive = Archive::open(path)?;
         let ingest = self.store.begin()?;
         let (mut jobs, mut blobs) = (Vec::new(), Vec::new());
         for damage in &report.damage {
-            let Ok(region) = archive.region(&damage.digest) else { continue };
+            let Some((from, is_layer)) = copy_of(&archive, &damage.digest)? else { continue };
             let blob = ingest.blob(None)?;
-            let Some(from) = region else {
-                let mut raw = Vec::new();
-                std::io::Read::read_to_end(&mut archive.open(&damage.digest)?, &mut raw)
-                    .map_err(Error::within("repairing"))?;
-                ply_image::BlobSink::put(&ingest, &raw).map_err(Error::within("repairing"))?;
-                report.repaired.push(damage.digest);
-                continue;
-            };
+            let out = Some(Out::of(&blob));
+            let (stored, plain) = if is_layer { (None, out) } else { (out, None) };
+            let digest = Some(damage.digest);
             jobs.push(Job {
                 what: format!("blob {}", damage.digest),
                 label: damage.digest.short(),
                 from,
-                expected: Expected { digest: Some(damage.digest), diff_id: None },
-                stored: Some(Out::new(Arc::clone(blob.file()), 0)),
-                plain: None,
-                is_layer: false,
+                expected: if is_layer {
+                    Expected { digest: None, diff_id: digest.map(DiffId) }
+                } else {
+                    Expected { digest, diff_id: None }
+                },
+                stored,
+                plain,
+                is_layer,
             });
-            blobs.push(blob);
+            blobs.push((blob, damage.digest));
         }
-        for (result, blob) in self.transfer_each(jobs)?.into_iter().zip(blobs) {
+        for (result, (blob, digest)) in self.transfer_each(jobs)?.into_iter().zip(blobs) {
             // A copy that is damaged too is no help, and no harm.
-            if let Ok(moved) = result {
-                report.repaired.push(moved.digest);
-                ingest.finish(blob, moved.digest);
+            if result.is_ok() {
+                report.repaired.push(digest);
+                ingest.finish(blob, digest);
+            }
+        }
+        for digest in report.damage.iter().map(|damage| damage.digest) {
+            // What an archive does not hold as a file: the manifest of an image that came without one.
+            if let Some(raw) =
+                archive.contents.made.get(&digest).filter(|_| !report.repaired.contains(&digest))
+            {
+                ply_image::BlobSink::put(&ingest, raw).map_err(Error::within("repairing"))?;
+                report.repaired.push(digest);
             }
         }
         ingest.commit::<_, Error>(|_, _| Ok(()))?;
@@ -245,6 +253,19 @@ impl Engine<'_> {
         }
         Ok(())
     }
+}
+
+/// Where an archive has a blob; else a layer, compressed perhaps, whose plain tar it is.
+fn copy_of<'a>(archive: &'a Archive, digest: &Digest) -> Result<Option<(Origin<'a>, bool)>, Error> {
+    if archive.contents.made.contains_key(digest) {
+        return Ok(None);
+    }
+    if let Ok(size) = archive.size(digest) {
+        return Ok(Some((Origin::Blob(archive, *digest, size), false)));
+    }
+    let layers = archive.contents.images.iter().flat_map(|packed| &packed.images).flat_map(|i| &i.layers);
+    let member = layers.filter(|layer| layer.diff_id.0 == *digest).find_map(|layer| layer.member.clone());
+    Ok(member.map(|member| (Origin::Member(&*archive.members, member), true)))
 }
 
 fn label(record: &Record) -> String {
@@ -268,16 +289,4 @@ fn blame(reading: Digest, error: &ply_image::DocumentError) -> (Digest, String) 
         other => chain(other),
     };
     (digest, why)
-}
-
-/// An error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

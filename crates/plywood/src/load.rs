@@ -14,7 +14,7 @@ use ply_store::{Catalog, Ingest, IngestBlob, Names};
 
 use crate::receive::{Received, small};
 use crate::select::{Platforms, platform_of};
-use crate::transfer::{BLOCK, Expected, Job, Moved, Out, layer_place, verify};
+use crate::transfer::{BLOCK, Expected, Job, Moved, Origin, Out, layer_place, verify};
 use crate::{Engine, Error};
 
 /// What to load, and how.
@@ -170,19 +170,16 @@ impl Engine<'_> {
                 for (at, layer) in image.layers.iter().enumerate() {
                     let what = layer_place(at, image.layers.len(), &layer.wanted);
                     match &layer.member {
-                        Some(member) => {
-                            let taken = received.map_or(Ok(None), |r| r.take(member));
-                            match taken.map_err(Error::within(what.clone()))? {
-                                Some((moved, blob)) => layers.keep(ingest, member, moved, blob),
-                                None => jobs.add(self, ingest, archive, layer, member, what)?,
-                            }
-                        }
+                        Some(member) => match received.map_or(Ok(None), |r| r.take(member, &what))? {
+                            Some((moved, blob)) => layers.keep(ingest, member, moved, blob),
+                            None => jobs.add(self, ingest, archive, layer, member, what)?,
+                        },
                         None => missing.push((*image, at)),
                     }
                 }
             }
             for further in &choice.packed.further {
-                jobs.add_further(ingest, archive, further)?;
+                jobs.add_further(ingest, archive, received, further)?;
             }
         }
         jobs.run(self, ingest, &mut layers)?;
@@ -218,11 +215,11 @@ impl Engine<'_> {
                 lacking.push((layer.diff_id, created_by(image, *at)));
                 continue;
             };
-            let from = self.store.region(&blob.digest)?.ok_or(ply_image::BlobError::Absent(blob.digest))?;
+            let from = Origin::Blob(&self.store, blob.digest, self.store.size(&blob.digest)?);
             // A manifest that names the plain tar needs the plain tar.
             let needs_plain = layer.digest == Some(layer.diff_id.0) && blob.digest != layer.diff_id.0;
             let plain = if needs_plain { Some(ingest.blob(None)?) } else { None };
-            let out = plain.as_ref().map(out_of);
+            let out = plain.as_ref().map(Out::of);
             let job = Job {
                 what: format!("layer {} of the store", layer.diff_id),
                 label: layer.diff_id.0.short(),
@@ -237,7 +234,7 @@ impl Engine<'_> {
         if !lacking.is_empty() {
             return Err(Error::LayersMissing { layers: lacking });
         }
-        let (jobs, rest): (Vec<Job>, Vec<_>) =
+        let (jobs, rest): (Vec<Job<'_>>, Vec<_>) =
             jobs.into_iter().map(|(job, plain, id, blob)| (job, (plain, id, blob))).unzip();
         for (moved, (plain, id, blob)) in self.transfer(jobs)?.into_iter().zip(rest) {
             ingest.learn(id, moved.facts);
@@ -402,21 +399,22 @@ impl Layers {
     }
 }
 
-/// Layers to be brought in from where they lie, each member once.
+/// Blobs to be brought in from where they lie, each member once.
 #[derive(Default)]
-struct Jobs {
-    jobs: Vec<Job>,
+struct Jobs<'a> {
+    jobs: Vec<Job<'a>>,
+    /// Of each job: the member, if it is a layer; and its blob, unless the store has it.
     blobs: Vec<(Option<String>, Option<IngestBlob>)>,
     small: Vec<(String, Moved, IngestBlob)>,
     seen: std::collections::HashSet<String>,
 }
 
-impl Jobs {
+impl<'a> Jobs<'a> {
     fn add(
         &mut self,
         engine: &Engine<'_>,
         ingest: &Ingest,
-        archive: &Archive,
+        archive: &'a Archive,
         layer: &PackedLayer,
         member: &Member,
         what: String,
@@ -424,17 +422,18 @@ impl Jobs {
         if !self.seen.insert(member.name.clone()) {
             return Ok(());
         }
-        let Some(from) = archive.members.region(member)? else {
+        if archive.members.region(member)?.is_none() {
             return self.add_small(ingest, archive, member, &what);
-        };
-        let here = layer.digest.is_some_and(|digest| engine.store.has(&digest, from.len));
-        let blob = if here { None } else { Some(ingest.blob(Some(from.len))?) };
+        }
+        let stored_as = layer.digest.or(layer.blob.as_ref().map(|blob| blob.digest));
+        let here = stored_as.is_some_and(|digest| engine.store.has(&digest, member.size));
+        let blob = if here { None } else { Some(ingest.blob(Some(member.size))?) };
         self.jobs.push(Job {
             what,
             label: layer.diff_id.0.short(),
-            from,
+            from: Origin::Member(&*archive.members, member.clone()),
             expected: Expected { digest: layer.digest, diff_id: Some(layer.diff_id) },
-            stored: blob.as_ref().map(out_of),
+            stored: blob.as_ref().map(Out::of),
             plain: None,
             is_layer: true,
         });
@@ -452,22 +451,51 @@ impl Jobs {
     ) -> Result<(), Error> {
         let bytes = archive.members.read(member, member.size)?;
         let blob = ingest.blob(None)?;
-        std::io::Write::write_all(&mut &**blob.file(), &bytes).map_err(Error::within(what))?;
+        std::io::Write::write_all(&mut blob.open()?, &bytes).map_err(Error::within(what))?;
         let moved = small(&bytes).map_err(Error::within(what))?;
         self.small.push((member.name.clone(), moved, blob));
         Ok(())
     }
 
     /// What an attestation names: kept as it is, where it is there.
-    fn add_further(&mut self, ingest: &Ingest, archive: &Archive, blob: &Descriptor) -> Result<(), Error> {
-        if !self.seen.insert(blob.digest.to_string()) || ingest.has(&blob.digest, blob.size) {
+    fn add_further(
+        &mut self,
+        ingest: &Ingest,
+        archive: &'a Archive,
+        received: Option<&Received>,
+        further: &Descriptor,
+    ) -> Result<(), Error> {
+        let digest = further.digest;
+        if !self.seen.insert(digest.to_string()) || ingest.has(&digest, further.size) {
             return Ok(());
         }
-        let raw = match read_blob(archive, blob) {
-            Err(Error::Blob(ply_image::BlobError::Absent(_))) => return Ok(()),
-            other => other?,
-        };
-        ingest.put(&raw).map(drop).map_err(Error::within("writing an attestation"))
+        let Some(member) = archive.member(&digest)? else { return Ok(()) };
+        let what = format!("blob {digest}");
+        if let Some((found, blob)) = received.and_then(|received| received.take_blob(&member)) {
+            if found != digest {
+                return Err(Error::Mismatch { what, found, expected: digest, by: "its name" });
+            }
+            if let Some(blob) = blob {
+                ingest.finish(blob, digest);
+            }
+            return Ok(());
+        }
+        if archive.members.region(&member)?.is_none() {
+            let raw = read_blob(archive, further)?;
+            return ingest.put(&raw).map(drop).map_err(Error::within("writing an attestation"));
+        }
+        let blob = ingest.blob(Some(member.size))?;
+        self.jobs.push(Job {
+            what,
+            label: digest.short(),
+            from: Origin::Member(&*archive.members, member),
+            expected: Expected { digest: Some(digest), diff_id: None },
+            stored: Some(Out::of(&blob)),
+            plain: None,
+            is_layer: false,
+        });
+        self.blobs.push((None, Some(blob)));
+        Ok(())
     }
 
     fn run(self, engine: &Engine<'_>, ingest: &Ingest, layers: &mut Layers) -> Result<(), Error> {
@@ -480,8 +508,8 @@ impl Jobs {
             if let Some(blob) = blob {
                 ingest.finish(blob, moved.digest);
             }
-            ingest.learn(moved.diff_id, moved.facts);
             if let Some(name) = name {
+                ingest.learn(moved.diff_id, moved.facts);
                 layers.by_member.insert(name, moved);
             }
         }
@@ -518,14 +546,14 @@ fn created_by(image: &PackedImage, at: usize) -> String {
     steps.nth(at).map(|step| step.created_by.clone()).unwrap_or_default()
 }
 
-fn out_of(blob: &IngestBlob) -> Out {
-    Out::new(Arc::clone(blob.file()), 0)
-}
-
 /// Reads a small blob of an archive whole, and checks it.
 fn read_blob(archive: &Archive, blob: &Descriptor) -> Result<Vec<u8>, Error> {
     /// An attestation is a document, and may be as large as a large one.
     const LIMIT: u64 = 64 << 20;
+    if blob.size > LIMIT {
+        let why = format!("has {} bytes, more than the {LIMIT} a document may have", blob.size);
+        return Err(Error::within(format!("blob {}", blob.digest))(why));
+    }
     let mut raw = Vec::new();
     archive
         .open(&blob.digest)?

@@ -3,24 +3,28 @@
 //! Each member goes straight to the transaction, hashed as it is stored and as it is when plain; what no document
 //! names in the end is dropped with the transaction.
 
+use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use ply_archive::{ArchiveError, Member, MemberMap, Members};
-use ply_digest::{Hasher, Progress};
+use ply_digest::{Digest, Hasher, Progress};
 use ply_image::{DiffId, Region};
 use ply_layer::Compression;
 use ply_store::{Ingest, IngestBlob, LayerFacts};
 use ply_tar::{Entries, Kind, TarError};
 
-use crate::transfer::{BLOCK, Counter, Moved, Out, Plain, inflate, lock};
-use crate::watch::{Task, TaskProgress};
+use crate::transfer::{BLOCK, Counter, Failure, Inflated, Moved, Out, Plain, inflate, lock};
+use crate::watch::TaskProgress;
 use crate::{Engine, Error};
 
 /// Members up to this size are kept in memory: they are mostly documents.
 const SMALL: u64 = 64 << 10;
 /// All members in memory together; further ones go to disk, however small.
 const MEMORY: u64 = 8 << 20;
+/// From this size on a member is hashed on another thread than it is read and written on.
+const THREAD: u64 = 1 << 20;
 /// Blocks on their way between the reader and the hasher.
 const BLOCKS: usize = 16;
 
@@ -31,24 +35,64 @@ pub(crate) struct Received {
 }
 
 /// A member that came through a pipe.
-#[expect(clippy::large_enum_variant, reason = "there are as many of them as the archive has members")]
 enum Held {
     Small(Vec<u8>),
-    Blob { blob: Mutex<Option<IngestBlob>>, region: Region, moved: Moved, no_tar: Mutex<Option<TarError>> },
+    Large(Box<Large>),
+}
+
+/// A member that went to disk.
+struct Large {
+    /// Until it is taken.
+    blob: Mutex<Option<IngestBlob>>,
+    path: PathBuf,
+    size: u64,
+    digest: Digest,
+    /// What it is as a layer.
+    layer: Result<Moved, Mutex<Option<Failure>>>,
+}
+
+impl Large {
+    fn open(&self, member: &Member) -> Result<File, ArchiveError> {
+        File::open(&self.path).map_err(|source| ArchiveError::Io {
+            doing: "open",
+            path: crate::error::shown(&member.name),
+            source,
+        })
+    }
+
+    /// As a layer; why it is none is told once.
+    fn layer(&self, name: &str) -> Result<Moved, Error> {
+        match &self.layer {
+            Ok(moved) => Ok(*moved),
+            Err(failure) => Err(match lock(failure).take() {
+                Some(failure) => failure.at(name),
+                None => Error::within(name)("is no layer"),
+            }),
+        }
+    }
 }
 
 impl Received {
-    /// What a member turned out to be, and its blob, which can be taken once.
+    /// What a member turned out to be, and its blob, which can be taken once; `None` where it is small.
     ///
     /// # Errors
-    /// It is no tar, and so no layer.
-    pub(crate) fn take(&self, member: &Member) -> Result<Option<(Moved, Option<IngestBlob>)>, TarError> {
+    /// It is no layer.
+    pub(crate) fn take(
+        &self,
+        member: &Member,
+        what: &str,
+    ) -> Result<Option<(Moved, Option<IngestBlob>)>, Error> {
         match self.held(member) {
-            Ok(Held::Blob { blob, moved, no_tar, .. }) => match lock(no_tar).take() {
-                Some(error) => Err(error),
-                None => Ok(Some((*moved, lock(blob).take()))),
-            },
+            Ok(Held::Large(large)) => Ok(Some((large.layer(what)?, lock(&large.blob).take()))),
             _ => Ok(None),
+        }
+    }
+
+    /// The blob of a member that need not be a layer, and its digest.
+    pub(crate) fn take_blob(&self, member: &Member) -> Option<(Digest, Option<IngestBlob>)> {
+        match self.held(member) {
+            Ok(Held::Large(large)) => Some((large.digest, lock(&large.blob).take())),
+            _ => None,
         }
     }
 }
@@ -59,8 +103,7 @@ impl Engine<'_> {
         let mut entries = Entries::new(stream, ply_tar::Limits::default());
         let mut received = Received { map: MemberMap::default(), held: Vec::new() };
         let mut in_memory = 0;
-        self.watch.plan(&[Task { label: "archive".to_owned(), total: None }]);
-        let progress = TaskProgress { watch: self.watch, task: 0 };
+        let progress = TaskProgress::alone(self.watch, "archive", None);
         while let Some(entry) = entries.next_entry().map_err(ArchiveError::from)? {
             match entry.kind {
                 Kind::File if entry.sparse.is_none() => {}
@@ -89,8 +132,7 @@ impl Engine<'_> {
                 return Err(Error::Interrupted);
             }
         }
-        drain(&mut entries.into_inner())?;
-        self.watch.finish();
+        drain(&mut entries.into_inner(), &progress)?;
         Ok(received)
     }
 }
@@ -108,11 +150,21 @@ fn unreadable(name: &str) -> impl FnOnce(io::Error) -> Error {
 }
 
 /// What follows the end of a tar is read to the end, so that whoever writes into the pipe is not cut off.
-fn drain(rest: &mut impl Read) -> Result<(), Error> {
-    io::copy(rest, &mut io::sink()).map(drop).map_err(Error::within("reading the end of the archive"))
+fn drain(rest: &mut impl Read, progress: &dyn Progress) -> Result<(), Error> {
+    let mut block = vec![0; BLOCK];
+    loop {
+        match rest.read(&mut block) {
+            Ok(0) => return Ok(()),
+            Ok(n) if progress.advance(n as u64).is_break() => return Err(Error::Interrupted),
+            Ok(_) => {}
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Error::within("reading the end of the archive")(e)),
+        }
+    }
 }
 
-/// Takes in a member that may be a layer: stored as it comes, hashed as it is and as it is when plain.
+/// Takes in a member that may be a layer: stored as it comes, hashed as it is and as it is when plain. What it is not
+/// is no error: nobody may want it.
 fn take_blob(
     ingest: &Ingest,
     content: &mut (impl Read + Send),
@@ -120,28 +172,67 @@ fn take_blob(
     name: &str,
     progress: &dyn Progress,
 ) -> Result<Held, Error> {
-    let blob = ingest.blob(Some(size))?;
-    let out = Out::new(Arc::clone(blob.file()), 0);
+    let blob = ingest.blob(Some(size)).map_err(Error::within(name))?;
+    let out = Out::of(&blob);
     let buffered = BufReader::with_capacity(BLOCK, content);
-    let (compression, reader) = ply_layer::sniff(buffered).map_err(Error::within(name))?;
-    let (moved, no_tar) = match compression {
+    let (compression, reader) = ply_layer::sniff(buffered).map_err(unreadable(name))?;
+    let inflated = match compression {
+        Compression::None if size < THREAD => copy_here(reader, &out, name, progress)?,
         Compression::None => copy(reader, &out, name, progress)?,
         compression => {
             let inflated = inflate(reader, compression, Some(&out), Plain::Out(None), progress);
-            (inflated.map_err(|e| e.at(name))?, None)
+            inflated.map_err(|failure| match failure {
+                Failure::Read(error) => unreadable(name)(error),
+                failure => failure.at(name),
+            })?
         }
     };
-    let region = Region { file: Arc::clone(blob.file()), offset: 0, len: moved.size };
-    Ok(Held::Blob { blob: Mutex::new(Some(blob)), region, moved, no_tar: Mutex::new(no_tar) })
+    Ok(Held::Large(Box::new(Large {
+        path: blob.path().to_owned(),
+        blob: Mutex::new(Some(blob)),
+        size: inflated.size,
+        digest: inflated.digest,
+        layer: inflated.layer.map_err(|failure| Mutex::new(Some(failure))),
+    })))
 }
 
-/// Reads and writes on this thread, hashes and counts on another.
-fn copy(
+/// What a plain member turned out to be.
+fn plain(size: u64, digest: Digest, counted: Result<Counter, TarError>) -> Inflated {
+    let moved = |content| Moved {
+        digest,
+        size,
+        diff_id: DiffId(digest),
+        compression: Compression::None,
+        facts: LayerFacts { content, plain: size },
+    };
+    Inflated { digest, size, layer: counted.and_then(Counter::finish).map(moved).map_err(Failure::Tar) }
+}
+
+/// Reads, writes, hashes and counts on this thread: what is small is done before another one has begun.
+fn copy_here(
     mut content: impl Read,
     out: &Out,
     name: &str,
     progress: &dyn Progress,
-) -> Result<(Moved, Option<TarError>), Error> {
+) -> Result<Inflated, Error> {
+    let (mut hasher, mut counted) = (Hasher::new(), Ok(Counter::default()));
+    let mut block = vec![0; BLOCK];
+    loop {
+        let n = content.read(&mut block).map_err(unreadable(name))?;
+        let bytes = block.get(..n).filter(|bytes| !bytes.is_empty());
+        let Some(bytes) = bytes else { break };
+        hasher.update(bytes);
+        counted = counted.and_then(|mut counter: Counter| counter.push(bytes).map(|()| counter));
+        out.write(bytes).map_err(Error::within(format!("writing {name}")))?;
+        if progress.advance(n as u64).is_break() {
+            return Err(Error::Interrupted);
+        }
+    }
+    Ok(plain(out.len(), hasher.finalize(), counted))
+}
+
+/// Reads and writes on this thread, hashes and counts on another.
+fn copy(mut content: impl Read, out: &Out, name: &str, progress: &dyn Progress) -> Result<Inflated, Error> {
     let (to_hasher, blocks) = std::sync::mpsc::sync_channel::<Vec<u8>>(BLOCKS);
     let (back, free) = std::sync::mpsc::sync_channel(BLOCKS);
     for _ in 0..BLOCKS {
@@ -157,7 +248,7 @@ fn copy(
                 counted = counted.and_then(|mut counter| counter.push(&block).map(|()| counter));
                 let _ = back.send(block);
             }
-            (hasher, counted.and_then(Counter::finish))
+            (hasher, counted)
         });
         let read = (|| loop {
             let Ok(mut block) = free.recv() else { return Ok(()) };
@@ -178,11 +269,7 @@ fn copy(
         drop(to_hasher);
         let (hasher, counted) = hashing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         read?;
-        let size = out.len();
-        let digest = hasher.finalize();
-        let facts = LayerFacts { content: *counted.as_ref().unwrap_or(&0), plain: size };
-        let moved = Moved { digest, size, diff_id: DiffId(digest), compression: Compression::None, facts };
-        Ok((moved, counted.err()))
+        Ok(plain(out.len(), hasher.finalize(), counted))
     })
 }
 
@@ -202,7 +289,7 @@ impl Members for Received {
         Ok(found.and_then(|(name, &at)| {
             let size = match self.held.get(at)? {
                 Held::Small(bytes) => bytes.len() as u64,
-                Held::Blob { moved, .. } => moved.size,
+                Held::Large(large) => large.size,
             };
             Some(Member { name: name.to_owned(), size })
         }))
@@ -215,20 +302,30 @@ impl Members for Received {
     fn open(&self, member: &Member) -> Result<Box<dyn Read + Send + '_>, ArchiveError> {
         Ok(match self.held(member)? {
             Held::Small(bytes) => Box::new(bytes.as_slice()),
-            Held::Blob { region, .. } => Box::new(crate::transfer::RegionReader::new(region)),
+            Held::Large(large) => Box::new(large.open(member)?),
         })
     }
 
     fn region(&self, member: &Member) -> Result<Option<Region>, ArchiveError> {
         Ok(match self.held(member)? {
             Held::Small(_) => None,
-            Held::Blob { region, .. } => Some(region.clone()),
+            Held::Large(large) => {
+                let file = Arc::new(large.open(member)?);
+                Some(Region { file, offset: 0, len: large.size })
+            }
         })
     }
 
     fn read_diff_id(&self, member: &Member) -> Result<(DiffId, u64), ArchiveError> {
         match self.held(member)? {
-            Held::Blob { moved, .. } => Ok((moved.diff_id, moved.facts.plain)),
+            Held::Large(large) => {
+                let moved = large.layer(&crate::error::shown(&member.name));
+                let moved = moved.map_err(|source| ArchiveError::Member {
+                    member: crate::error::shown(&member.name),
+                    why: format!("is no layer: {}", crate::error::chain(&source)),
+                })?;
+                Ok((moved.diff_id, moved.facts.plain))
+            }
             Held::Small(bytes) => {
                 let failed = |source| ArchiveError::Io {
                     doing: "read",
@@ -261,7 +358,7 @@ pub(crate) fn small(bytes: &[u8]) -> io::Result<Moved> {
     let content = counter.finish().map_err(io::Error::other)?;
     let facts = LayerFacts { content, plain: hasher.len() };
     Ok(Moved {
-        digest: ply_digest::Digest::of(bytes),
+        digest: Digest::of(bytes),
         size: bytes.len() as u64,
         diff_id: DiffId(hasher.finalize()),
         compression,

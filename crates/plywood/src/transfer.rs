@@ -7,13 +7,15 @@ mod budget;
 mod copy;
 mod counter;
 mod inflate;
+
+mod origin;
 mod out;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use ply_digest::{Digest, Pump, PumpError, pump};
-use ply_image::{DiffId, Region};
+use ply_digest::{Digest, Progress, Pump, PumpError, pump};
+use ply_image::DiffId;
 use ply_layer::Compression;
 use ply_store::LayerFacts;
 
@@ -21,10 +23,11 @@ use budget::Budget;
 use copy::head;
 pub(crate) use copy::{RegionReader, sniff};
 pub(crate) use counter::{Counter, content_of};
-pub(crate) use inflate::{Plain, inflate};
+pub(crate) use inflate::{Failure, Inflated, Plain, inflate};
+pub(crate) use origin::Origin;
 pub(crate) use out::Out;
 
-use crate::watch::{Task, TaskProgress, Watch};
+use crate::watch::{Task, TaskProgress};
 use crate::{Engine, Error};
 
 /// Size of a block: what is read, hashed and written at once.
@@ -44,14 +47,13 @@ pub(crate) struct Expected {
 }
 
 /// A blob to be moved, or only to be read and checked.
-#[derive(Debug)]
-pub(crate) struct Job {
+pub(crate) struct Job<'a> {
     /// What it is, for messages: `layer 3 of 11 (blobs/sha256/5d1e…)`.
     pub(crate) what: String,
     /// Twelve digits, for a bar.
     pub(crate) label: String,
     /// Where its bytes lie.
-    pub(crate) from: Region,
+    pub(crate) from: Origin<'a>,
     /// What they must be.
     pub(crate) expected: Expected,
     /// Where the bytes go as they are.
@@ -82,31 +84,34 @@ type Outcome = (usize, Result<Moved, Error>);
 
 impl Engine<'_> {
     /// Moves blobs; the results are in the order of the jobs. Ends with the first that fails.
-    pub(crate) fn transfer(&self, jobs: Vec<Job>) -> Result<Vec<Moved>, Error> {
+    pub(crate) fn transfer(&self, jobs: Vec<Job<'_>>) -> Result<Vec<Moved>, Error> {
         self.transfer_each(jobs)?.into_iter().collect()
     }
 
     /// Moves blobs and says of each how it went: one that is damaged does not stop the others. Only an
     /// interruption ends it all.
-    pub(crate) fn transfer_each(&self, jobs: Vec<Job>) -> Result<Vec<Result<Moved, Error>>, Error> {
+    pub(crate) fn transfer_each(&self, jobs: Vec<Job<'_>>) -> Result<Vec<Result<Moved, Error>>, Error> {
         let tasks: Vec<Task> =
-            jobs.iter().map(|j| Task { label: j.label.clone(), total: Some(j.from.len) }).collect();
+            jobs.iter().map(|j| Task { label: j.label.clone(), total: Some(j.from.len()) }).collect();
         self.watch.plan(&tasks);
         let moved = self.move_all(jobs);
         self.watch.finish();
         moved
     }
 
-    fn move_all(&self, jobs: Vec<Job>) -> Result<Vec<Result<Moved, Error>>, Error> {
+    fn move_all(&self, jobs: Vec<Job<'_>>) -> Result<Vec<Result<Moved, Error>>, Error> {
         let mut moved: Vec<Option<Result<Moved, Error>>> = jobs.iter().map(|_| None).collect();
         let (mut plain, mut packed) = (Vec::new(), Vec::new());
         for (at, job) in jobs.into_iter().enumerate() {
-            match sniff(&job.from) {
+            // A blob that is no layer is only what its digest says.
+            if !job.is_layer {
+                plain.push((at, job));
+                continue;
+            }
+            match job.sniff() {
                 Ok(Compression::None) => plain.push((at, job)),
-                Ok(compression) if job.is_layer => packed.push((at, job, compression)),
-                // A blob that is no layer is only what its digest says.
-                Ok(_) => plain.push((at, job)),
-                Err(e) => put(&mut moved, at, Err(Error::within(job.what)(e))),
+                Ok(compression) => packed.push((at, job, compression)),
+                Err(e) => put(&mut moved, at, Err(e)),
             }
         }
         for (at, result) in self.inflate_all(packed)? {
@@ -119,7 +124,7 @@ impl Engine<'_> {
     }
 
     /// In lanes, largest first.
-    fn copy_all(&self, jobs: Vec<(usize, Job)>) -> Result<Vec<Outcome>, Error> {
+    fn copy_all(&self, jobs: Vec<(usize, Job<'_>)>) -> Result<Vec<Outcome>, Error> {
         let feeds = jobs.into_iter().map(|(at, job)| copy::Copy::new(at, job, self.watch)).collect();
         let how = Pump { threads: self.threads().min(COPIERS), block: BLOCK, ..Pump::default() };
         // A feed that fails says so in its result, so that the others go on; only `Stopped` comes out here.
@@ -130,8 +135,8 @@ impl Engine<'_> {
     }
 
     /// As many at once as there are threads and memory, largest first.
-    fn inflate_all(&self, mut jobs: Vec<(usize, Job, Compression)>) -> Result<Vec<Outcome>, Error> {
-        jobs.sort_by_key(|(_, job, _)| std::cmp::Reverse(job.from.len));
+    fn inflate_all(&self, mut jobs: Vec<(usize, Job<'_>, Compression)>) -> Result<Vec<Outcome>, Error> {
+        jobs.sort_by_key(|(_, job, _)| std::cmp::Reverse(job.from.len()));
         let next = AtomicUsize::new(0);
         let workers = self.threads().min(jobs.len());
         let jobs: Vec<_> = jobs.into_iter().map(|job| Mutex::new(Some(job))).collect();
@@ -140,10 +145,8 @@ impl Engine<'_> {
         let work = || {
             while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let Some((at, job, compression)) = lock(job).take() else { continue };
-                let result = head(&job.from)
-                    .map_err(Error::within(job.what.as_str()))
-                    .map(|head| budget.take(inflate::BUFFERED + compression.memory(&head)))
-                    .and_then(|_share| inflate_one(&job, compression, at, self.watch));
+                let result =
+                    inflate_one(&job, compression, &budget, &TaskProgress { watch: self.watch, task: at });
                 let stop = matches!(result, Err(Error::Interrupted));
                 lock(&done).push((at, result));
                 self.watch.done(at);
@@ -166,17 +169,24 @@ impl Engine<'_> {
     }
 }
 
-fn inflate_one(job: &Job, compression: Compression, at: usize, watch: &dyn Watch) -> Result<Moved, Error> {
-    let raw = RegionReader::new(&job.from);
-    let moved = inflate(
-        raw,
-        compression,
-        job.stored.as_ref(),
-        Plain::Out(job.plain.as_ref()),
-        &TaskProgress { watch, task: at },
-    )
-    .map_err(|e| e.at(&job.what))?;
-    verify(&job.what, job.expected, &moved)?;
+impl Job<'_> {
+    fn sniff(&self) -> Result<Compression, Error> {
+        sniff(&self.from.open()?).map_err(Error::within(self.what.clone()))
+    }
+}
+
+fn inflate_one(
+    job: &Job<'_>,
+    compression: Compression,
+    budget: &Budget,
+    progress: &dyn Progress,
+) -> Result<Moved, Error> {
+    let from = job.from.open()?;
+    let head = head(&from).map_err(Error::within(job.what.clone()))?;
+    let _share = budget.take(inflate::BUFFERED + compression.memory(&head));
+    let plain = Plain::Out(job.plain.as_ref());
+    let moved = inflate(RegionReader::new(&from), compression, job.stored.as_ref(), plain, progress);
+    let moved = moved.map_err(|e| e.at(&job.what))?.verified(&job.what, job.expected)?;
     Ok(moved)
 }
 

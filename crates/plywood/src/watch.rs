@@ -57,3 +57,25 @@ impl Progress for TaskProgress<'_> {
         self.watch.advance(self.task, bytes)
     }
 }
+
+/// Work of a single task, which is over when this is dropped, however it ends.
+pub(crate) struct Alone<'a>(TaskProgress<'a>);
+
+impl<'a> TaskProgress<'a> {
+    pub(crate) fn alone(watch: &'a dyn Watch, label: &str, total: Option<u64>) -> Alone<'a> {
+        watch.plan(&[Task { label: label.to_owned(), total }]);
+        Alone(Self { watch, task: 0 })
+    }
+}
+
+impl Progress for Alone<'_> {
+    fn advance(&self, bytes: u64) -> ControlFlow<()> {
+        self.0.advance(bytes)
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.0.watch.finish();
+    }
+}

@@ -89,10 +89,10 @@ impl Catalog {
     pub(crate) fn follow(&self, store: &Store, names: &Names, index: &[u8]) -> Self {
         let digest = Digest::of(index);
         // What lies below an index may have come since: another platform of it was loaded.
-        let nested = names.entries().iter().any(|entry| entry.target.media_type.is_index());
+        let nested = names.entries().any(|entry| entry.target.media_type.is_index());
         if self.learnt.is_empty() && !nested && self.view.unsettled().is_empty() {
             let entries: Vec<_> =
-                names.entries().iter().map(|entry| (entry.name.as_deref(), entry.target.digest)).collect();
+                names.entries().map(|entry| (entry.name.as_deref(), entry.target.digest)).collect();
             if let Some(view) = self.view.renamed(digest, &entries) {
                 return Self { view, learnt: BTreeMap::new() };
             }

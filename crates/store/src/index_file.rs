@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 
@@ -17,7 +18,12 @@ use crate::store::sync_folder;
 #[derive(Debug)]
 pub struct Names {
     index: Index,
-    entries: Vec<Entry>,
+    /// In the order of the file; `None` where one was taken away.
+    entries: Vec<Option<Entry>>,
+    /// The entry of each name, the first of several.
+    by_name: HashMap<String, usize>,
+    /// The entries of each target, rising.
+    by_target: HashMap<Digest, Vec<usize>>,
     changed: bool,
 }
 
@@ -63,8 +69,16 @@ impl Names {
             source: Box::new(source),
         };
         let mut index: Index = serde_json::from_slice(bytes).map_err(damaged)?;
-        let entries = std::mem::take(&mut index.manifests).into_iter().map(Entry::new).collect();
-        Ok(Self { index, entries, changed: false })
+        let listed = std::mem::take(&mut index.manifests);
+        let mut names = Self {
+            index,
+            entries: Vec::with_capacity(listed.len()),
+            by_name: HashMap::with_capacity(listed.len()),
+            by_target: HashMap::with_capacity(listed.len()),
+            changed: false,
+        };
+        listed.into_iter().for_each(|target| names.push(Entry::new(target)));
+        Ok(names)
     }
 
     pub(crate) fn changed(&self) -> bool {
@@ -74,24 +88,52 @@ impl Names {
     /// The bytes of an `index.json` that says this.
     fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         let mut index = self.index.clone();
-        index.manifests = self.entries.iter().map(|entry| entry.target.clone()).collect();
+        index.manifests = self.entries().map(|entry| entry.target.clone()).collect();
         serde_json::to_vec(&index)
     }
 
     /// Every entry, in the order of the file.
-    #[must_use]
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().flatten()
     }
 
-    fn position(&self, name: &str) -> Option<usize> {
-        self.entries.iter().position(|entry| entry.name.as_deref() == Some(name))
+    fn push(&mut self, entry: Entry) {
+        let at = self.entries.len();
+        self.by_target.entry(entry.target.digest).or_default().push(at);
+        if let Some(name) = &entry.name {
+            self.by_name.entry(name.clone()).or_insert(at);
+        }
+        self.entries.push(Some(entry));
+    }
+
+    fn take(&mut self, at: usize) -> Option<Entry> {
+        let entry = self.entries.get_mut(at)?.take()?;
+        if let Some(of_target) = self.by_target.get_mut(&entry.target.digest) {
+            of_target.retain(|other| *other != at);
+            if of_target.is_empty() {
+                self.by_target.remove(&entry.target.digest);
+            }
+        }
+        if let Some(name) = entry.name.as_ref().filter(|name| self.by_name.get(*name) == Some(&at)) {
+            // Another tool may have written a name twice; then the next one holds from now on.
+            let next = self
+                .entries
+                .iter()
+                .position(|other| other.as_ref().is_some_and(|other| other.name.as_ref() == Some(name)));
+            match next {
+                Some(next) => self.by_name.insert(name.clone(), next),
+                None => self.by_name.remove(name),
+            };
+        }
+        self.changed = true;
+        Some(entry)
     }
 
     /// What a name points to. Names are canonical: `docker.io/library/nginx:latest`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Descriptor> {
-        self.position(name).and_then(|at| self.entries.get(at)).map(|entry| &entry.target)
+        let entry = self.entries.get(*self.by_name.get(name)?)?.as_ref()?;
+        Some(&entry.target)
     }
 
     /// Points a name at a target, and gives back what it pointed at before. An entry for the same target
@@ -101,37 +143,49 @@ impl Names {
         for key in [annotation::CONTAINERD_NAME, annotation::REF_NAME] {
             target.annotations.insert(key.to_owned(), name.to_owned());
         }
-        self.entries.retain(|old| old.is_called() || old.target.digest != target.digest);
-        self.changed = true;
-        let entry = Entry { name: Some(name.to_owned()), target };
-        if let Some(old) = self.position(name).and_then(|at| self.entries.get_mut(at)) {
-            return Some(std::mem::replace(old, entry).target);
+        for at in self.by_target.get(&target.digest).cloned().unwrap_or_default() {
+            if self.entries.get(at).is_some_and(|e| e.as_ref().is_some_and(|e| !e.is_called())) {
+                self.take(at);
+            }
         }
-        self.entries.push(entry);
-        None
+        let old = self.by_name.get(name).copied();
+        let entry = Entry { name: Some(name.to_owned()), target };
+        self.changed = true;
+        let Some(at) = old else {
+            self.push(entry);
+            return None;
+        };
+        // In place, so that the file keeps its order.
+        let digest = entry.target.digest;
+        let place = self.entries.get_mut(at)?;
+        let before = std::mem::replace(place, Some(entry))?.target;
+        if let Some(of_target) = self.by_target.get_mut(&before.digest) {
+            of_target.retain(|other| *other != at);
+        }
+        let of_target = self.by_target.entry(digest).or_default();
+        of_target.push(at);
+        of_target.sort_unstable();
+        Some(before)
     }
 
     /// Keeps a target without a name, unless an entry for it is there.
     pub fn keep(&mut self, target: &Descriptor) {
-        if !self.entries.iter().any(|entry| entry.target.digest == target.digest) {
-            self.entries.push(Entry::new(bare(target)));
+        if self.by_target.get(&target.digest).is_none_or(Vec::is_empty) {
+            self.push(Entry::new(bare(target)));
             self.changed = true;
         }
     }
 
     /// Takes a name away; gives back what it pointed at.
     pub fn remove(&mut self, name: &str) -> Option<Descriptor> {
-        let at = self.position(name)?;
-        self.changed = true;
-        Some(self.entries.remove(at).target)
+        let at = *self.by_name.get(name)?;
+        self.take(at).map(|entry| entry.target)
     }
 
     /// Takes every entry for a target away, with or without a name; gives them back.
     pub fn remove_target(&mut self, target: &Digest) -> Vec<Descriptor> {
-        let gone: Vec<Descriptor> =
-            self.entries.extract_if(.., |entry| entry.target.digest == *target).map(|e| e.target).collect();
-        self.changed |= !gone.is_empty();
-        gone
+        let all = self.by_target.get(target).cloned().unwrap_or_default();
+        all.into_iter().filter_map(|at| self.take(at)).map(|entry| entry.target).collect()
     }
 }
 
@@ -148,11 +202,23 @@ pub(crate) fn read_index(layout: &Layout) -> Result<Vec<u8>, StoreError> {
     let path = layout.index();
     match fs::read(&path) {
         Ok(bytes) => Ok(bytes),
+        // Without it what the blobs are called is lost, and the next collection would take them all.
+        Err(e) if e.kind() == io::ErrorKind::NotFound && is_lost(layout) => {
+            let source =
+                "it is missing: put back a copy, or remove ply/version to begin without names".into();
+            Err(StoreError::Damaged { path, source })
+        }
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(Names::EMPTY.as_bytes().to_vec())
         }
         Err(e) => Err(io_error("read", &path)(e)),
     }
+}
+
+/// Whether a store that is ours has blobs and no index: none is ever without, since the index is made first.
+fn is_lost(layout: &Layout) -> bool {
+    let has_blobs = || fs::read_dir(layout.blobs()).is_ok_and(|mut blobs| blobs.next().is_some());
+    layout.version().exists() && has_blobs()
 }
 
 /// Replaces `index.json`, durably. On a full disk the reserve is given up for it, so that images can always be

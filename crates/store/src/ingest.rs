@@ -1,8 +1,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use ply_digest::Digest;
 use ply_image::{BlobSink, DiffId};
@@ -27,24 +27,30 @@ pub struct Ingest {
     finished: Mutex<Vec<(PathBuf, Digest)>>,
     facts: Mutex<Vec<(DiffId, LayerFacts)>>,
     hold: Hold,
+    #[expect(dead_code, reason = "its lock says that the transaction is under way")]
+    alive: File,
 }
 
 /// A blob on its way in: a file nobody else knows of, to be written at any offset.
+///
+/// It is not kept open: a transaction may hold more blobs than a process may hold files.
 #[derive(Debug)]
 #[must_use = "finish() names it by its digest"]
 pub struct IngestBlob {
     path: PathBuf,
-    file: Arc<File>,
 }
 
 impl IngestBlob {
-    /// The file, open for reading and writing.
-    #[must_use]
-    pub const fn file(&self) -> &Arc<File> {
-        &self.file
+    /// Opens the file for reading and writing.
+    ///
+    /// # Errors
+    /// The system's word.
+    pub fn open(&self) -> Result<File, StoreError> {
+        let file = OpenOptions::new().read(true).write(true).open(&self.path);
+        file.map_err(io_error("open", &self.path))
     }
 
-    /// Where it lies, for messages.
+    /// Where it lies.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -55,18 +61,20 @@ impl Ingest {
     pub(crate) fn begin(store: &Store) -> Result<Self, StoreError> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let hold = store.hold()?;
+        sweep(&store.layout.ingest());
         loop {
             let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
             let folder = store.layout.ingest().join(name);
             match fs::create_dir(&folder) {
-                Ok(()) => {
-                    let (finished, facts) = (Mutex::default(), Mutex::default());
-                    let next = AtomicU64::new(0);
-                    return Ok(Self { store: store.clone(), folder, next, finished, facts, hold });
-                }
+                Ok(()) => {}
                 // Left over from a process that had our number before.
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
                 Err(e) => return Err(io_error("create", &folder)(e)),
+            }
+            // Somebody who sweeps may have been quicker than our lock.
+            if let Some(alive) = lock_folder(&folder).map_err(io_error("lock", &folder))? {
+                let (finished, facts, next) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
+                return Ok(Self { store: store.clone(), folder, next, finished, facts, hold, alive });
             }
         }
     }
@@ -84,16 +92,12 @@ impl Ingest {
     /// [`StoreError::NoSpace`], or the file cannot be made.
     pub fn blob(&self, size: Option<u64>) -> Result<IngestBlob, StoreError> {
         let path = self.folder.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(io_error("create", &path))?;
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = file.map_err(io_error("create", &path))?;
         if let Some(size) = size.filter(|&size| size > 0) {
             self.preallocate(&path, &file, size)?;
         }
-        Ok(IngestBlob { path, file: Arc::new(file) })
+        Ok(IngestBlob { path })
     }
 
     fn preallocate(&self, path: &Path, file: &File, size: u64) -> Result<(), StoreError> {
@@ -113,7 +117,7 @@ impl Ingest {
     }
 
     /// Names a blob by its digest, which the caller has computed over all its bytes. It is published by
-    /// [`commit`](Self::commit). Its file is closed: a transaction may hold more blobs than a process may hold files.
+    /// [`commit`](Self::commit).
     pub fn finish(&self, blob: IngestBlob, digest: Digest) {
         lock(&self.finished).push((blob.path, digest));
     }
@@ -174,6 +178,30 @@ impl Ingest {
     }
 }
 
+/// Removes what transactions left behind whose process is gone: the kernel gives locks back when one dies.
+fn sweep(ingest: &Path) {
+    for entry in fs::read_dir(ingest).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if let Ok(Some(_lock)) = lock_folder(&path) {
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+}
+
+/// The folder, locked; `None` where somebody else has it or has removed it.
+fn lock_folder(path: &Path) -> io::Result<Option<File>> {
+    use rustix::fs::{FlockOperation, flock};
+    let folder = match File::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(path.exists().then_some(folder)),
+        Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
 impl Drop for Ingest {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
@@ -191,7 +219,7 @@ impl BlobSink for Ingest {
             return Ok(digest);
         }
         let blob = self.blob(None).map_err(io::Error::other)?;
-        (&*blob.file).write_all(bytes)?;
+        blob.open().map_err(io::Error::other)?.write_all(bytes)?;
         self.finish(blob, digest);
         Ok(digest)
     }

@@ -27,6 +27,9 @@ impl Store {
     /// The folder was written by a newer version, or cannot be read.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let store = Self { layout: Layout { root: root.to_owned() } };
+        if fs::metadata(root).is_ok_and(|found| !found.is_dir()) {
+            return Err(io_error("open", root)(io::ErrorKind::NotADirectory.into()));
+        }
         let path = store.layout.version();
         match fs::read_to_string(&path) {
             Ok(text) => match text.trim().parse::<u32>() {
@@ -144,6 +147,7 @@ impl Store {
         if layout.version().exists() && layout.index().exists() && layout.ingest().exists() {
             return Ok(());
         }
+        read_index(layout)?;
         for folder in [layout.blobs(), layout.ingest()] {
             fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
         }
@@ -151,6 +155,8 @@ impl Store {
         place(&layout.oci_layout(), br#"{"imageLayoutVersion":"1.0.0"}"#)?;
         place(&layout.index(), Names::EMPTY.as_bytes())?;
         place(&layout.lock(), b"")?;
+        // No crash may leave a store that is ours and has no index.
+        sync_folder(&layout.root)?;
         place(&layout.version(), format!("{FORMAT}\n").as_bytes())?;
         for folder in [layout.private(), layout.root.join("blobs"), layout.root.clone()] {
             sync_folder(&folder)?;

@@ -26,7 +26,7 @@ fn dropped_it_leaves_nothing() {
     let ingest = store.begin().unwrap();
     Small::new("new").put(&ingest);
     let (half, unwanted) = (ingest.blob(Some(1 << 20)).unwrap(), ingest.blob(None).unwrap());
-    half.file().write_all_at(b"half of it", 0).unwrap();
+    half.open().unwrap().write_all_at(b"half of it", 0).unwrap();
     let path = unwanted.path().to_owned();
     ingest.discard(unwanted);
     assert!(!path.exists() && half.path().exists());
@@ -44,7 +44,7 @@ fn nothing_is_seen_before_commit_and_all_after() {
     let ingest = store.begin().unwrap();
     image.put(&ingest);
     let layer = ingest.blob(Some(5)).unwrap();
-    layer.file().write_all_at(b"layer", 0).unwrap();
+    layer.open().unwrap().write_all_at(b"layer", 0).unwrap();
     let digest = Digest::of(b"layer");
     ingest.finish(layer, digest);
     assert_eq!(blobs(&store), []);
@@ -123,6 +123,35 @@ fn a_crash_while_the_store_is_made_does_no_harm() {
         add(&Store::open(folder.path()).unwrap(), &full("new:1"), &image);
         assert_eq!(listed(&store), [(full("new:1"), Some(image.id))], "without {missing}");
     }
+}
+
+/// What the blobs are called is lost: nobody should take the store for an empty one, and collect them.
+#[test]
+fn an_index_that_is_gone_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    add(&store, &full("new:1"), &Small::new("new"));
+    fs::remove_file(folder.path().join("index.json")).unwrap();
+    let is_damage = |result: Result<(), StoreError>| matches!(result, Err(StoreError::Damaged { .. }));
+    assert!(is_damage(store.catalog().map(drop)));
+    assert!(is_damage(store.begin().map(drop)));
+    assert!(!folder.path().join("index.json").exists());
+    assert_eq!(store.collect().unwrap().blobs, []);
+}
+
+/// A transaction that died is cleared away by the next one; one that is under way is left alone.
+#[test]
+fn the_next_transaction_clears_dead_ones_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let living = store.begin().unwrap();
+    let blob = living.blob(None).unwrap();
+    let dead = folder.path().join("ply/ingest/4711-0");
+    fs::create_dir(&dead).unwrap();
+    fs::write(dead.join("0"), b"half").unwrap();
+    drop(store.begin().unwrap());
+    assert!(!dead.exists());
+    assert!(blob.path().exists());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter};
-use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use ply_archive::Source;
 use ply_image::BlobSource;
 
 use super::Saving;
-use crate::transfer::{Expected, Job, Out};
+use crate::transfer::{Expected, Job, Origin, Out};
 use crate::{Engine, Error};
 
 pub(super) fn write(engine: &Engine<'_>, saving: &Saving, path: &Path) -> Result<(), Error> {
     let place = || path.display().to_string();
     match fs::metadata(path) {
         Ok(found) if found.file_type().is_fifo() => {
-            let file = OpenOptions::new().write(true).open(path).map_err(Error::within(place()))?;
+            let file = open_fifo(engine, path)?;
             return engine.write_stream(saving, &mut &file);
         }
         Ok(found) if found.is_dir() => return Err(Error::Misuse(format!("{} is a folder", place()))),
@@ -37,6 +37,28 @@ pub(super) fn write(engine: &Engine<'_>, saving: &Saving, path: &Path) -> Result
         write_at_places(engine, saving, &beside.file).map_err(|e| at_file(&path, e))?;
     }
     beside.rename(&path)
+}
+
+/// Opens a FIFO once somebody reads it, unless somebody says stop first.
+fn open_fifo(engine: &Engine<'_>, path: &Path) -> Result<File, Error> {
+    use rustix::fs::{Mode, OFlags, fcntl_setfl, open};
+    use rustix::io::Errno;
+    let failed = |e: Errno| Error::within(path.display().to_string())(io::Error::from(e));
+    loop {
+        match open(path, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(file) => {
+                fcntl_setfl(&file, OFlags::empty()).map_err(failed)?;
+                return Ok(File::from(file));
+            }
+            // Nobody reads it yet (fifo(7)).
+            Err(Errno::NXIO | Errno::INTR) => {}
+            Err(e) => return Err(failed(e)),
+        }
+        if engine.watch.advance(0, 0).is_break() {
+            return Err(Error::Interrupted);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
 }
 
 fn at_file(path: &Path, error: Error) -> Error {
@@ -64,14 +86,14 @@ fn write_at_places(engine: &Engine<'_>, saving: &Saving, file: &Arc<File>) -> Re
             Source::Blob(digest) => (*digest, None),
             Source::Plain(digest, diff_id) => (*digest, Some(*diff_id)),
         };
-        let from = engine.store.region(&digest)?.ok_or(ply_image::BlobError::Absent(digest))?;
-        if diff_id.is_none() && from.len != entry.len {
-            return Err(super::stream::wrong_size(&digest, from.len, entry.len));
+        let size = engine.store.size(&digest)?;
+        if diff_id.is_none() && size != entry.len {
+            return Err(super::stream::wrong_size(&digest, size, entry.len));
         }
         jobs.push(Job {
             what: format!("blob {digest}"),
             label: diff_id.map_or(digest, |id| id.0).short(),
-            from,
+            from: Origin::Blob(&engine.store, digest, size),
             expected: Expected { digest: Some(digest), diff_id },
             stored: if diff_id.is_none() { out() } else { None },
             plain: if diff_id.is_some() { out() } else { None },
@@ -110,7 +132,9 @@ impl Beside {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         for attempt in 0..100 {
             let beside = path.with_file_name(format!(".{name}.{}-{attempt}.part", std::process::id()));
-            match OpenOptions::new().read(true).write(true).create_new(true).open(&beside) {
+            let mut options = OpenOptions::new();
+            // Images hold secrets: for the owner alone, as Docker has it.
+            match options.read(true).write(true).create_new(true).mode(0o600).open(&beside) {
                 Ok(file) => return Ok(Self { path: beside, file: Arc::new(file), done: false }),
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(e) => return Err(Error::within(path.display().to_string())(e)),
@@ -121,6 +145,10 @@ impl Beside {
 
     fn rename(mut self, path: &Path) -> Result<(), Error> {
         let failed = || Error::within(path.display().to_string());
+        // What is replaced keeps the permissions somebody gave it.
+        if let Ok(old) = fs::metadata(path) {
+            self.file.set_permissions(old.permissions()).map_err(failed())?;
+        }
         self.file.sync_all().map_err(failed())?;
         fs::rename(&self.path, path).map_err(failed())?;
         self.done = true;

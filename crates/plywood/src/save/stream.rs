@@ -8,8 +8,8 @@ use ply_digest::{Digest, Hasher, Progress};
 use ply_image::{BlobSource, Region};
 
 use super::Saving;
-use crate::transfer::{BLOCK, Expected, Plain, RegionReader, inflate, verify};
-use crate::watch::{Task, TaskProgress};
+use crate::transfer::{BLOCK, Expected, Plain, RegionReader, inflate};
+use crate::watch::TaskProgress;
 use crate::{Engine, Error};
 
 /// Blocks on their way from the reader to the writer.
@@ -30,15 +30,13 @@ pub(super) fn write(engine: &Engine<'_>, saving: &Saving, out: &mut (dyn Write +
 
 fn write_plain(engine: &Engine<'_>, saving: &Saving, out: &mut (dyn Write + Send)) -> Result<(), Error> {
     let failed = || Error::within("writing the archive");
-    engine.watch.plan(&[Task { label: "archive".to_owned(), total: Some(saving.plan.total) }]);
-    let progress = TaskProgress { watch: engine.watch, task: 0 };
+    let progress = TaskProgress::alone(engine.watch, "archive", Some(saving.plan.total));
     for entry in &saving.plan.entries {
         out.write_all(&entry.header).map_err(failed())?;
         write_content(engine, entry, out, &progress)?;
         out.write_all(zeros(entry.padding() as u64)).map_err(failed())?;
     }
     out.write_all(zeros(ply_archive::Plan::END)).map_err(failed())?;
-    engine.watch.finish();
     Ok(())
 }
 
@@ -71,9 +69,9 @@ fn write_content(
             let compression = crate::transfer::sniff(&from).map_err(Error::within(what.clone()))?;
             let raw = RegionReader::new(&from);
             let mut counted = Counted { out, len: 0, limit: entry.len };
-            let moved = inflate(raw, compression, None, Plain::Writer(&mut counted), progress)
-                .map_err(|e| e.at(&what))?;
-            verify(&what, Expected { digest: Some(*digest), diff_id: Some(*diff_id) }, &moved)?;
+            inflate(raw, compression, None, Plain::Writer(&mut counted), progress)
+                .map_err(|e| e.at(&what))?
+                .verified(&what, Expected { digest: Some(*digest), diff_id: Some(*diff_id) })?;
             let len = counted.len;
             if len == entry.len { Ok(()) } else { Err(wrong_size(&diff_id.0, len, entry.len)) }
         }

@@ -19,8 +19,9 @@ use crate::watch::Watch;
 /// A failure is kept, and the stream ends there: the other blobs go on, and `finish` tells.
 pub(super) struct Copy<'a> {
     at: usize,
-    job: Job,
-    reader: RegionReader,
+    job: Job<'a>,
+    /// While bytes come: opened for the first one, closed after the last.
+    reader: Option<RegionReader>,
     counter: Option<Counter>,
     failed: Option<Error>,
     watch: &'a dyn Watch,
@@ -31,16 +32,19 @@ pub(super) struct Copy<'a> {
 pub(super) struct Stop;
 
 impl<'a> Copy<'a> {
-    pub(super) fn new(at: usize, job: Job, watch: &'a dyn Watch) -> Self {
-        let reader = RegionReader::new(&job.from);
+    pub(super) fn new(at: usize, job: Job<'a>, watch: &'a dyn Watch) -> Self {
         let counter = job.is_layer.then(Counter::default);
-        Self { at, job, reader, counter, failed: None, watch }
+        Self { at, job, reader: None, counter, failed: None, watch }
     }
 
     /// Reads a block, writes it, counts it; the pump hashes it afterwards, while it is warm.
     fn step(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         let what = || self.job.what.clone();
-        let n = self.reader.read(buffer).map_err(|e| truncated(&self.job.what, &self.reader, e))?;
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            None => self.reader.insert(RegionReader::new(&self.job.from.open()?)),
+        };
+        let n = reader.read(buffer).map_err(|e| truncated(&self.job.what, reader, e))?;
         let block = buffer.get(..n).unwrap_or_default();
         // A plain layer is both what is stored and what comes out.
         for out in [&self.job.stored, &self.job.plain].into_iter().flatten() {
@@ -52,6 +56,11 @@ impl<'a> Copy<'a> {
         Ok(n)
     }
 
+    /// The files are closed, so that the next blob can have them.
+    fn close(&mut self) {
+        (self.reader, self.job.stored, self.job.plain) = (None, None, None);
+    }
+
     pub(super) fn finish(self, digest: Digest) -> (usize, Result<Moved, Error>) {
         let at = self.at;
         (at, self.result(digest))
@@ -61,7 +70,7 @@ impl<'a> Copy<'a> {
         if let Some(failed) = self.failed {
             return Err(failed);
         }
-        let size = self.job.from.len;
+        let size = self.job.from.len();
         let moved = Moved {
             digest,
             size,
@@ -82,7 +91,7 @@ impl Feed for Copy<'_> {
     type Error = Stop;
 
     fn size_hint(&self) -> u64 {
-        self.job.from.len
+        self.job.from.len()
     }
 
     fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Stop> {
@@ -97,6 +106,7 @@ impl Feed for Copy<'_> {
             return Err(Stop);
         }
         if n == 0 {
+            self.close();
             self.watch.done(self.at);
         }
         Ok(n)

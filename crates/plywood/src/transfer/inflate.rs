@@ -4,12 +4,12 @@
 use std::io::{self, BufRead, Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use ply_digest::{Hasher, Progress, update_many};
+use ply_digest::{Digest, Hasher, Progress, update_many};
 use ply_image::DiffId;
 use ply_layer::{Compression, Limits, decoder};
 use ply_store::LayerFacts;
 
-use super::{BLOCK, Counter, Moved, Out};
+use super::{BLOCK, Counter, Expected, Moved, Out};
 use crate::Error;
 
 /// Buffers of each kind on their way between the threads: enough that neither waits for the other's hiccups.
@@ -46,6 +46,31 @@ impl Failure {
     }
 }
 
+/// A compressed blob that was read to its end. Whether it is a layer is another question: what came through a pipe may
+/// be anything.
+#[derive(Debug)]
+pub(crate) struct Inflated {
+    /// Digest of the bytes as stored.
+    pub(crate) digest: Digest,
+    /// Bytes as stored.
+    pub(crate) size: u64,
+    /// What the plain tar is, or why there is none.
+    pub(crate) layer: Result<Moved, Failure>,
+}
+
+impl Inflated {
+    /// The layer, compared with what was promised. What its bytes hash to says more than that they cannot be inflated.
+    pub(crate) fn verified(self, what: &str, expected: Expected) -> Result<Moved, Error> {
+        if let Some(promised) = expected.digest.filter(|promised| *promised != self.digest) {
+            let (what, found) = (what.to_owned(), self.digest);
+            return Err(Error::Mismatch { what, found, expected: promised, by: "its name" });
+        }
+        let moved = self.layer.map_err(|e| e.at(what))?;
+        super::verify(what, expected, &moved)?;
+        Ok(moved)
+    }
+}
+
 /// A block on its way to be hashed.
 enum Block {
     Raw(Vec<u8>),
@@ -54,13 +79,16 @@ enum Block {
 
 /// Reads a compressed layer to its end: stores its bytes in `stored`, gives its plain bytes to `plain`, and
 /// hashes and counts both. Progress is told in compressed bytes.
+///
+/// # Errors
+/// The bytes cannot be read or written, or somebody said stop. That they are no layer is in what comes back.
 pub(crate) fn inflate(
     raw: impl Read + Send,
     compression: Compression,
     stored: Option<&Out>,
     plain: Plain<'_>,
     progress: &dyn Progress,
-) -> Result<Moved, Failure> {
+) -> Result<Inflated, Failure> {
     let (to_hasher, blocks) = sync_channel(2 * BUFFERS);
     let (raw_back, raw_free) = sync_channel(BUFFERS);
     let (plain_back, plain_free) = sync_channel(BUFFERS);
@@ -75,52 +103,60 @@ pub(crate) fn inflate(
             .name("hash".to_owned())
             .spawn_scoped(scope, move || hash(blocks, plain, [raw_back, plain_back]))
             .map_err(Failure::Read)?;
-        let reader = Tee {
+        let mut tee = Tee {
             inner: raw,
             block: Vec::new(),
             next: 0,
+            ended: false,
             stored,
             progress,
             to_hasher: to_hasher.clone(),
             free: raw_free,
             failed: None,
         };
-        let inflated = inflate_blocks(reader, compression, &to_hasher, &plain_free);
+        let inflated = inflate_blocks(&mut tee, compression, &to_hasher, &plain_free);
+        let failed = tee.failed.take();
         // The hasher ends when nobody can send it anything any more.
-        drop((to_hasher, plain_free));
-        let hashed = hashing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        match (inflated, hashed) {
-            // Where the hasher stopped, the inflater only found nobody listening.
-            (_, Err(e)) | (Err(e), Ok(_)) => Err(e),
-            (Ok(()), Ok(hashed)) => Ok(hashed.moved(compression)),
+        drop((tee, to_hasher, plain_free));
+        let hashed = hashing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        match failed {
+            Some(failure) => Err(failure),
+            None => Ok(hashed.inflated(compression, inflated.err())),
         }
     })
 }
 
-/// The inflating side. Ends early where the hashing side has gone.
+/// The inflating side. An error says that the bytes are not what they should be; then, too, all of them are read,
+/// stored and hashed. It ends early where the hashing side has gone.
 fn inflate_blocks(
-    reader: Tee<'_, impl Read + Send>,
+    tee: &mut Tee<'_, impl Read + Send>,
     compression: Compression,
     to_hasher: &SyncSender<Block>,
     free: &Receiver<Vec<u8>>,
-) -> Result<(), Failure> {
-    let stop = std::sync::Mutex::new(None);
-    let mut plain = decoder(compression, Watched { tee: reader, stop: &stop }, &Limits::default())
-        .map_err(|e| Failure::Read(io::Error::other(e)))?;
-    let result = loop {
-        let Ok(mut block) = free.recv() else { break Ok(()) };
+) -> io::Result<()> {
+    let inflated = send_plain(tee, compression, to_hasher, free);
+    while tee.failed.is_none() && !tee.ended {
+        tee.advance()?;
+    }
+    inflated
+}
+
+fn send_plain(
+    tee: &mut Tee<'_, impl Read + Send>,
+    compression: Compression,
+    to_hasher: &SyncSender<Block>,
+    free: &Receiver<Vec<u8>>,
+) -> io::Result<()> {
+    let mut plain = decoder(compression, tee, &Limits::default()).map_err(io::Error::other)?;
+    while let Ok(mut block) = free.recv() {
         block.resize(BLOCK, 0);
-        match fill(&mut *plain, &mut block) {
-            Ok(0) => break Ok(()),
-            Ok(n) => block.truncate(n),
-            Err(e) => break Err(Failure::Read(e)),
+        let n = fill(&mut *plain, &mut block)?;
+        block.truncate(n);
+        if n == 0 || to_hasher.send(Block::Plain(block)).is_err() {
+            break;
         }
-        if to_hasher.send(Block::Plain(block)).is_err() {
-            break Ok(());
-        }
-    };
-    drop(plain);
-    super::lock(&stop).take().map_or(result, Err)
+    }
+    Ok(())
 }
 
 /// Fills a block as far as the stream goes.
@@ -142,10 +178,12 @@ struct Tee<'a, R> {
     inner: R,
     block: Vec<u8>,
     next: usize,
+    ended: bool,
     stored: Option<&'a Out>,
     progress: &'a dyn Progress,
     to_hasher: SyncSender<Block>,
     free: Receiver<Vec<u8>>,
+    /// What is not the decoder's fault, and would be taken for it.
     failed: Option<Failure>,
 }
 
@@ -160,30 +198,31 @@ impl<R: Read> Tee<'_, R> {
         }
         let mut block = self.free.recv().map_err(|_| gone())?;
         block.resize(BLOCK, 0);
-        let n = fill(&mut self.inner, &mut block)?;
+        let n = match fill(&mut self.inner, &mut block) {
+            Ok(n) => n,
+            Err(e) => return self.fail(Failure::Read(e)),
+        };
         block.truncate(n);
+        self.ended = n == 0;
         if let Some(out) = self.stored
             && let Err(e) = out.write(&block)
         {
-            self.failed = Some(Failure::Write(e));
-            return Err(io::Error::other("cannot store"));
+            return self.fail(Failure::Write(e));
         }
         if self.progress.advance(n as u64).is_break() {
-            self.failed = Some(Failure::Interrupted);
-            return Err(io::Error::other("stopped"));
+            return self.fail(Failure::Interrupted);
         }
         self.block = block;
         Ok(())
     }
+
+    fn fail(&mut self, failure: Failure) -> io::Result<()> {
+        self.failed = Some(failure);
+        Err(io::Error::other("stopped"))
+    }
 }
 
-/// A tee whose own failures are kept from being taken for the decoder's.
-struct Watched<'a, 'b, R> {
-    tee: Tee<'a, R>,
-    stop: &'b std::sync::Mutex<Option<Failure>>,
-}
-
-impl<R: Read> Read for Watched<'_, '_, R> {
+impl<R: Read> Read for Tee<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut available = self.fill_buf()?;
         let n = available.read(buffer)?;
@@ -192,20 +231,16 @@ impl<R: Read> Read for Watched<'_, '_, R> {
     }
 }
 
-impl<R: Read> BufRead for Watched<'_, '_, R> {
+impl<R: Read> BufRead for Tee<'_, R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.tee.next >= self.tee.block.len() {
-            let advanced = self.tee.advance();
-            if let Some(failure) = self.tee.failed.take() {
-                *super::lock(self.stop) = Some(failure);
-            }
-            advanced?;
+        if self.next >= self.block.len() && !self.ended {
+            self.advance()?;
         }
-        Ok(self.tee.block.get(self.tee.next..).unwrap_or_default())
+        Ok(self.block.get(self.next..).unwrap_or_default())
     }
 
     fn consume(&mut self, n: usize) {
-        self.tee.next += n;
+        self.next += n;
     }
 }
 
@@ -213,19 +248,23 @@ impl<R: Read> BufRead for Watched<'_, '_, R> {
 struct Hashed {
     raw: Hasher,
     plain: Hasher,
-    content: u64,
+    /// Bytes of content, or why the plain bytes are no tar.
+    content: Result<u64, ply_tar::TarError>,
 }
 
 impl Hashed {
-    fn moved(self, compression: Compression) -> Moved {
+    /// `inflated`: what the decoder found wrong.
+    fn inflated(self, compression: Compression, inflated: Option<io::Error>) -> Inflated {
         let (size, plain) = (self.raw.len(), self.plain.len());
-        Moved {
-            digest: self.raw.finalize(),
-            size,
-            diff_id: DiffId(self.plain.finalize()),
-            compression,
-            facts: LayerFacts { content: self.content, plain },
-        }
+        let digest = self.raw.finalize();
+        let diff_id = DiffId(self.plain.finalize());
+        let moved =
+            |content| Moved { digest, size, diff_id, compression, facts: LayerFacts { content, plain } };
+        let layer = match inflated {
+            Some(error) => Err(Failure::Read(error)),
+            None => self.content.map(moved).map_err(Failure::Tar),
+        };
+        Inflated { digest, size, layer }
     }
 }
 
@@ -236,7 +275,7 @@ fn hash(
     [raw_back, plain_back]: [SyncSender<Vec<u8>>; 2],
 ) -> Result<Hashed, Failure> {
     let (mut of_raw, mut of_plain) = (Hasher::new(), Hasher::new());
-    let mut counter = Counter::default();
+    let mut counted = Ok(Counter::default());
     let mut waiting: Option<Vec<u8>> = None;
     for block in blocks {
         match block {
@@ -253,7 +292,7 @@ fn hash(
                 } else {
                     of_plain.update(&bytes);
                 }
-                counter.push(&bytes).map_err(Failure::Tar)?;
+                counted = counted.and_then(|mut counter| counter.push(&bytes).map(|()| counter));
                 match &mut plain {
                     Plain::Out(out) => out.map_or(Ok(()), |out| out.write(&bytes)),
                     Plain::Writer(writer) => writer.write_all(&bytes),
@@ -266,6 +305,6 @@ fn hash(
     if let Some(raw) = waiting {
         of_raw.update(&raw);
     }
-    let content = counter.finish().map_err(Failure::Tar)?;
+    let content = counted.and_then(Counter::finish);
     Ok(Hashed { raw: of_raw, plain: of_plain, content })
 }
