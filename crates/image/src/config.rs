@@ -2,13 +2,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::document::{CONFIG_LIMIT, Readable, null_is_default};
-use crate::json::Keys;
+use crate::json::{Keys, Shape};
 use crate::{ChainId, DiffId, Platform, Timestamp, chain_ids};
 
 /// An image config ([OCI image-spec, config]), with the fields Docker adds. Its digest is the image's ID.
 ///
 /// [OCI image-spec, config]: https://github.com/opencontainers/image-spec/blob/main/config.md
 #[derive(Debug, Clone, Deserialize)]
+#[serde(expecting = "a config: an object with rootfs")]
 pub struct Config {
     /// When the image was made, as spelled.
     #[serde(default)]
@@ -46,6 +47,7 @@ pub struct Config {
 
 /// The layers of an image.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(expecting = "a rootfs: an object with type and diff_ids")]
 pub struct RootFs {
     /// Always `layers`.
     #[serde(rename = "type", default)]
@@ -57,6 +59,7 @@ pub struct RootFs {
 
 /// One step in the making of an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(expecting = "a step of the history: an object")]
 pub struct History {
     /// When, as spelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -87,6 +90,11 @@ impl Readable for Config {
         known: &["rootfs", "diff_ids", "history", "architecture", "os", "config", "created"],
         // How to run it has keys of its own (`Labels`, `Env`), and whoever adds one may call it anything.
         free: &["config", "container_config"],
+        shape: Shape::Object(&[
+            ("config", Shape::OBJECT),
+            ("rootfs", Shape::OBJECT),
+            ("history", Shape::List(&Shape::OBJECT)),
+        ]),
     };
 
     fn check(&self) -> Result<(), String> {

@@ -4,6 +4,7 @@ use ply_digest::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::document::null_is_default;
+use crate::json::Shape;
 use crate::{MediaType, Platform};
 
 /// Keys of annotations that this project reads or writes.
@@ -22,7 +23,7 @@ pub mod annotation {
 ///
 /// [OCI image-spec, descriptor]: https://github.com/opencontainers/image-spec/blob/main/descriptor.md
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a descriptor: an object with mediaType, digest and size")]
 pub struct Descriptor {
     /// Media type; empty where a careless writer left it out.
     #[serde(default)]
@@ -49,6 +50,9 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
+    /// A descriptor, as far as objects stand in it.
+    pub(crate) const SHAPE: Shape<'static> = Shape::Object(&[("platform", Shape::OBJECT)]);
+
     /// A descriptor with nothing optional.
     #[must_use]
     pub fn new(media_type: MediaType, digest: Digest, size: u64) -> Self {

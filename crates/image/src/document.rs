@@ -29,7 +29,10 @@ pub trait Readable: for<'de> Deserialize<'de> {
     /// How its keys must be spelled.
     const KEYS: Keys<'static>;
 
-    /// Rules that the shape alone does not show; the reason where one is broken.
+    /// Rules that the shape alone does not show.
+    ///
+    /// # Errors
+    /// Which one is broken, worded for a person.
     fn check(&self) -> Result<(), String>;
 }
 
@@ -39,9 +42,17 @@ impl<T: Readable> Document<T> {
     /// # Errors
     /// Not JSON, not of this shape, too large, a key given twice, or a rule of the type broken.
     pub fn parse(raw: Vec<u8>) -> Result<Self, DocumentError> {
+        Self::parse_within(raw, T::LIMIT)
+    }
+
+    /// As [`parse`](Self::parse), with another limit on its size: an archive's own index is no blob.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_within(raw: Vec<u8>, limit: u64) -> Result<Self, DocumentError> {
         let size = raw.len() as u64;
-        if size > T::LIMIT {
-            return Err(DocumentError::TooLarge { what: T::WHAT, size, limit: T::LIMIT });
+        if size > limit {
+            return Err(DocumentError::TooLarge { what: T::WHAT, size, limit });
         }
         let digest = Digest::of(&raw);
         let shape = |source| DocumentError::Shape { what: T::WHAT, digest, source };

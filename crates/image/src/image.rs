@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use ply_digest::Digest;
 
@@ -44,6 +45,15 @@ impl Image {
     /// # Errors
     /// They do not belong together: another config, or another number of layers.
     pub fn new(manifest: Document<Manifest>, config: Document<Config>) -> Result<Self, DocumentError> {
+        Self::check(&manifest, &config)?;
+        Ok(Self { manifest, config })
+    }
+
+    /// Whether a manifest and a config belong together.
+    ///
+    /// # Errors
+    /// They do not: another config, or another number of layers.
+    pub fn check(manifest: &Document<Manifest>, config: &Document<Config>) -> Result<(), DocumentError> {
         let rule = |why| DocumentError::Rule { what: Manifest::WHAT, digest: manifest.digest, why };
         let promised = &manifest.value.config;
         if promised.digest != config.digest {
@@ -60,7 +70,7 @@ impl Image {
         if have != want {
             return Err(rule(format!("has {have} layers, but its config names {want}")));
         }
-        Ok(Self { manifest, config })
+        Ok(())
     }
 
     /// The image's ID: the digest of its config.
@@ -82,13 +92,16 @@ impl Image {
     }
 }
 
+/// Reads the index with a digest.
+pub type ReadIndex<'a> = dyn FnMut(&Digest) -> Result<Arc<Document<Index>>, DocumentError> + 'a;
+
 /// What a name points to, with every document below it: one manifest, or an index of several.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// Where the name points.
     pub root: Descriptor,
     /// The indexes, the root one first; none where the name points to a manifest.
-    pub indexes: Vec<Document<Index>>,
+    pub indexes: Vec<Arc<Document<Index>>>,
     /// The manifests in the order they are listed, attestations among them.
     pub manifests: Vec<Descriptor>,
 }
@@ -100,20 +113,29 @@ impl Target {
     /// # Errors
     /// A document is damaged, or indexes are nested more than [`MAX_INDEX_DEPTH`] deep.
     pub fn read(source: &dyn BlobSource, root: &Descriptor) -> Result<Self, DocumentError> {
+        Self::read_with(root, &mut |digest| Document::read(source, digest).map(Arc::new))
+    }
+
+    /// As [`read`](Self::read), with a function that reads an index: whoever walks from many descriptors can keep
+    /// what they share.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_with(root: &Descriptor, read: &mut ReadIndex<'_>) -> Result<Self, DocumentError> {
         let mut target = Self { root: root.clone(), indexes: Vec::new(), manifests: Vec::new() };
         let mut seen = HashSet::from([root.digest]);
-        target.walk(source, root, MAX_INDEX_DEPTH, &mut seen)?;
+        target.walk(read, root, MAX_INDEX_DEPTH, &mut seen)?;
         Ok(target)
     }
 
     fn walk(
         &mut self,
-        source: &dyn BlobSource,
+        read: &mut ReadIndex<'_>,
         at: &Descriptor,
         depth: usize,
         seen: &mut HashSet<Digest>,
     ) -> Result<(), DocumentError> {
-        if !Self::is_index(source, at)? {
+        if !Self::is_index(read, at)? {
             self.manifests.push(at.clone());
             return Ok(());
         }
@@ -121,26 +143,25 @@ impl Target {
             let why = format!("is nested more than {MAX_INDEX_DEPTH} deep");
             return Err(DocumentError::Rule { what: Index::WHAT, digest: at.digest, why });
         }
-        let index = match Document::<Index>::read(source, &at.digest) {
+        let index = match read(&at.digest) {
             Err(DocumentError::Blob(crate::BlobError::Absent(_))) if depth < MAX_INDEX_DEPTH => return Ok(()),
             other => other?,
         };
-        let listed = index.value.manifests.clone();
-        self.indexes.push(index);
-        for below in &listed {
+        self.indexes.push(Arc::clone(&index));
+        for below in &index.value.manifests {
             if seen.insert(below.digest) {
-                self.walk(source, below, depth - 1, seen)?;
+                self.walk(read, below, depth - 1, seen)?;
             }
         }
         Ok(())
     }
 
     /// By its label, or, where a careless writer left that out, by what the document is.
-    fn is_index(source: &dyn BlobSource, at: &Descriptor) -> Result<bool, DocumentError> {
+    fn is_index(read: &mut ReadIndex<'_>, at: &Descriptor) -> Result<bool, DocumentError> {
         if at.media_type.is_index() || at.media_type.is_manifest() {
             return Ok(at.media_type.is_index());
         }
-        match Document::<Index>::read(source, &at.digest) {
+        match read(&at.digest) {
             Ok(_) => Ok(true),
             Err(
                 DocumentError::Shape { .. }

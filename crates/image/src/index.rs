@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{MANIFEST_LIMIT, Readable, null_is_default};
-use crate::json::Keys;
+use crate::json::{Keys, Shape};
 use crate::{Descriptor, MediaType, Platform};
 
 /// Deepest nesting of indexes that is followed.
@@ -13,7 +13,7 @@ pub const MAX_INDEX_DEPTH: usize = 8;
 ///
 /// [OCI image-spec, index]: https://github.com/opencontainers/image-spec/blob/main/image-index.md
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an index: an object with schemaVersion and manifests")]
 pub struct Index {
     /// Always 2.
     pub schema_version: u32,
@@ -48,6 +48,7 @@ impl Readable for Index {
             "annotations",
         ],
         free: &["annotations"],
+        shape: Shape::Object(&[("manifests", Shape::List(&Descriptor::SHAPE))]),
     };
 
     fn check(&self) -> Result<(), String> {

@@ -9,23 +9,42 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// How the keys of a kind of document must be spelled.
+/// How the keys of a kind of document must be spelled, and where its objects stand.
 #[derive(Debug, Clone, Copy)]
 pub struct Keys<'a> {
     /// Keys whose other spellings (`Layers` for `layers`) are refused, since some readers take them.
     pub known: &'a [&'a str],
     /// Keys below which keys are somebody's data, and may be spelled in any way.
     pub free: &'a [&'a str],
+    /// Where objects stand.
+    pub shape: Shape<'a>,
 }
 
-/// Checks that `bytes` are one JSON value, at most 128 deep, in which no object has a key twice, and no object
-/// that a format defines has a known key in another case.
+/// What stands where in a document. Only lists in the place of objects are looked for: a deserializer takes
+/// `["layers",[]]` for `{"type":"layers","diff_ids":[]}`, and no other reader does.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape<'a> {
+    /// Anything.
+    Any,
+    /// An object; what stands below its keys, where that matters.
+    Object(&'a [(&'a str, Shape<'a>)]),
+    /// A list, and what its entries are.
+    List(&'a Shape<'a>),
+}
+
+impl Shape<'_> {
+    /// An object, whatever is in it.
+    pub const OBJECT: Shape<'static> = Shape::Object(&[]);
+}
+
+/// Checks that `bytes` are one JSON value, at most 128 deep, in which no object has a key twice, no object that a
+/// format defines has a known key in another case, and no list stands where an object should.
 ///
 /// # Errors
 /// What is wrong, with line and column.
 pub fn check(bytes: &[u8], keys: Keys<'_>) -> Result<(), serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    Check { keys, free: false }.deserialize(&mut reader)?;
+    Check { keys, free: false, shape: keys.shape, at: None, listed: false }.deserialize(&mut reader)?;
     reader.end()
 }
 
@@ -33,6 +52,19 @@ pub fn check(bytes: &[u8], keys: Keys<'_>) -> Result<(), serde_json::Error> {
 struct Check<'a> {
     keys: Keys<'a>,
     free: bool,
+    shape: Shape<'a>,
+    /// The key that the value stands below.
+    at: Option<&'a str>,
+    /// In a list there.
+    listed: bool,
+}
+
+impl Check<'_> {
+    fn not_a_list<E: Error>(&self) -> E {
+        let key = self.at.map(|key| format!("{key:?} ")).unwrap_or_default();
+        let should = if self.listed { "list objects, not lists" } else { "be an object, not a list" };
+        E::custom(format_args!("{key}should {should}"))
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Check<'_> {
@@ -75,7 +107,12 @@ impl<'de> Visitor<'de> for Check<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element_seed(self)?.is_some() {}
+        let shape = match self.shape {
+            Shape::Object(_) => return Err(self.not_a_list()),
+            Shape::List(entry) => *entry,
+            Shape::Any => Shape::Any,
+        };
+        while list.next_element_seed(Check { shape, listed: true, ..self })?.is_some() {}
         Ok(())
     }
 
@@ -89,7 +126,12 @@ impl<'de> Visitor<'de> for Check<'_> {
                 return Err(A::Error::custom(format_args!("key {key:?} should be spelled {known:?}")));
             }
             let free = self.free || self.keys.free.contains(&key.as_str());
-            map.next_value_seed(Check { free, ..self })?;
+            let below = match self.shape {
+                Shape::Object(below) => below.iter().find(|(name, _)| *name == key),
+                Shape::Any | Shape::List(_) => None,
+            };
+            let (at, shape) = below.map_or((None, Shape::Any), |(name, shape)| (Some(*name), *shape));
+            map.next_value_seed(Check { free, shape, at, listed: false, ..self })?;
             let shown: String = key.chars().take(60).collect();
             if !seen.insert(key) {
                 return Err(A::Error::custom(format_args!("key {shown:?} stands twice in one object")));
@@ -105,11 +147,11 @@ struct Key(String);
 
 #[cfg(test)]
 mod tests {
-    use super::Keys;
+    use super::{Keys, Shape};
 
     #[test]
     fn refuses_what_readers_understand_differently() {
-        let keys = Keys { known: &["layers", "config"], free: &["data", "annotations"] };
+        let keys = Keys { known: &["layers", "config"], free: &["data", "annotations"], shape: Shape::Any };
         let check = |text: &str, expect: bool| {
             assert_eq!(super::check(text.as_bytes(), keys).is_ok(), expect, "{text}");
         };
@@ -127,5 +169,33 @@ mod tests {
         check(r#"{"\u006cayers":1,"layers":2}"#, false);
         check(&format!("{}1{}", "[".repeat(100), "]".repeat(100)), true);
         check(&format!("{}1{}", "[".repeat(200_000), "]".repeat(200_000)), false);
+    }
+
+    #[test]
+    fn refuses_lists_where_objects_should_be() {
+        let blob = Shape::Object(&[("platform", Shape::OBJECT)]);
+        let below = [("config", blob), ("layers", Shape::List(&blob)), ("data", Shape::OBJECT)];
+        let check = |shape: Shape<'_>, text: &str, expect: &str| {
+            let keys = Keys { known: &[], free: &["data"], shape };
+            let found =
+                super::check(text.as_bytes(), keys).map_or_else(|e| e.to_string(), |()| String::new());
+            let as_expected = if expect.is_empty() { found.is_empty() } else { found.contains(expect) };
+            assert!(as_expected, "{text}: {found:?}, not {expect:?}");
+        };
+        let object = Shape::Object(&below);
+        check(object, "{}", "");
+        check(object, "[]", "should be an object, not a list");
+        check(object, r#"{"config":{"platform":{}},"layers":[{}]}"#, "");
+        check(object, r#"{"config":[]}"#, r#""config" should be an object"#);
+        check(object, r#"{"config":{"platform":[]}}"#, r#""platform" should be an object"#);
+        check(object, r#"{"layers":[{},[]]}"#, r#""layers" should list objects"#);
+        check(object, r#"{"layers":[{"platform":[]}]}"#, r#""platform" should be an object"#);
+        // Go writes null for what is not there; what is nobody's business may be anything.
+        check(object, r#"{"config":null,"layers":null}"#, "");
+        check(object, r#"{"layers":[null]}"#, "");
+        check(object, r#"{"x":{"config":[]},"data":{"layers":[[]]}}"#, "");
+        check(object, r#"{"data":[]}"#, r#""data" should be an object"#);
+        check(Shape::List(&object), r#"[{},{"config":{}}]"#, "");
+        check(Shape::List(&object), r#"[["c",["x:1"],["l"]]]"#, "should list objects, not lists");
     }
 }

@@ -4,7 +4,7 @@ use ply_digest::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{MANIFEST_LIMIT, Readable, null_is_default};
-use crate::json::Keys;
+use crate::json::{Keys, Shape};
 use crate::{Descriptor, Document, MediaType};
 
 /// Annotation of a manifest that we made, since none came with the image.
@@ -14,7 +14,7 @@ const MADE: &str = "plywood.made";
 ///
 /// [OCI image-spec, manifest]: https://github.com/opencontainers/image-spec/blob/main/manifest.md
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a manifest: an object with schemaVersion, config and layers")]
 pub struct Manifest {
     /// Always 2.
     pub schema_version: u32,
@@ -49,6 +49,7 @@ impl Readable for Manifest {
             "annotations",
         ],
         free: &["annotations"],
+        shape: Shape::Object(&[("config", Descriptor::SHAPE), ("layers", Shape::List(&Descriptor::SHAPE))]),
     };
 
     fn check(&self) -> Result<(), String> {

@@ -9,6 +9,7 @@ use crate::document::null_is_default;
 ///
 /// [OCI image-spec, index, platform]: https://github.com/opencontainers/image-spec/blob/main/image-index.md
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(expecting = "a platform: an object with os and architecture")]
 pub struct Platform {
     /// Processor, in Go's words: `amd64`, `arm64`.
     #[serde(default)]

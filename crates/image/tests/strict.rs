@@ -67,7 +67,7 @@ fn manifests() {
     manifest(r#"{"schemaVersion":2,"layers":[]}"#, "shape", "config");
     manifest(r#"{"schemaVersion":1,"fsLayers":[]}"#, "shape", "config");
     manifest(&with(r#""layers":[]"#).replace(":2,", ":1,"), "rule", "schemaVersion 1, not 2");
-    manifest("[]", "shape", "");
+    manifest("[]", "shape", "should be an object, not a list");
     manifest("", "shape", "EOF");
     manifest("{", "shape", "EOF");
     manifest(&format!("{} ", with(r#""layers":[]"#)), "read", "");
@@ -112,6 +112,35 @@ fn indexes() {
     index(r#"{"manifests":[]}"#, "shape", "schemaVersion");
     index(r#"{"schemaVersion":3,"manifests":[]}"#, "rule", "schemaVersion 3");
     index(r#"{"schemaVersion":2,"manifests":{}}"#, "shape", "");
+}
+
+#[test]
+fn lists_are_no_objects() {
+    // serde takes a list of the fields' values for an object; no other reader does.
+    let (good, blob_list) = (blob(X, "1"), format!(r#"["",{X:?},1]"#));
+    let message = "should be an object, not a list";
+    manifest(&format!(r#"[2,null,{good},[]]"#), "shape", message);
+    manifest(&format!(r#"{{"schemaVersion":2,"config":{blob_list},"layers":[]}}"#), "shape", message);
+    let listed = format!(r#"{{"schemaVersion":2,"config":{good},"layers":[{blob_list}]}}"#);
+    manifest(&listed, "shape", r#""layers" should list objects"#);
+    let platform = good.replace('}', r#","platform":["amd64","linux"]}"#);
+    index(&format!(r#"{{"schemaVersion":2,"manifests":[{blob_list}]}}"#), "shape", "should list objects");
+    index(&format!(r#"{{"schemaVersion":2,"manifests":[{platform}]}}"#), "shape", message);
+    index("[2,null,[],{}]", "shape", message);
+    config(r#"[null,"","amd64"]"#, "shape", message);
+    config(r#"{"rootfs":["layers",[]]}"#, "shape", message);
+    config(r#"{"rootfs":{},"history":[[null,"me"]]}"#, "shape", "should list objects");
+    config(r#"{"rootfs":{},"config":[{"a":"b"}]}"#, "shape", message);
+    // What is no document of ours may be a list.
+    config(r#"{"rootfs":{},"config":{"Cmd":["sh"],"Labels":{}},"x":{"rootfs":[]}}"#, "read", "");
+}
+
+#[test]
+fn what_should_be_there_is_said_in_words() {
+    manifest("1", "shape", "expected a manifest");
+    config("1", "shape", "expected a config");
+    config(r#"{"rootfs":1}"#, "shape", "expected a rootfs");
+    index(r#"{"schemaVersion":2,"manifests":[1]}"#, "shape", "expected a descriptor");
 }
 
 #[test]
@@ -200,6 +229,8 @@ fn depth_and_size() {
     let small = r#"{"schemaVersion":2,"manifests":[]}"#;
     index(&padded(small, MANIFEST_LIMIT), "read", "");
     index(&padded(small, MANIFEST_LIMIT + 1), "large", "4194305");
+    let own = padded(small, MANIFEST_LIMIT + 1);
+    assert!(Document::<Index>::parse_within(own.into(), CONFIG_LIMIT).is_ok());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ply_digest::Digest;
-use ply_image::json::Keys;
+use ply_image::json::{Keys, Shape};
 use ply_image::{Config, Descriptor, Document, Manifest, MediaType};
 use serde::Deserialize;
 
@@ -13,7 +13,8 @@ use crate::error::shown;
 use crate::members::{Member, Members};
 
 const FILE: &str = "manifest.json";
-const KEYS: Keys<'static> = Keys { known: &["Config", "RepoTags", "Layers"], free: &[] };
+const KEYS: Keys<'static> =
+    Keys { known: &["Config", "RepoTags", "Layers"], free: &[], shape: Shape::List(&Shape::OBJECT) };
 
 /// One image, as `manifest.json` lists it.
 #[derive(Debug, Deserialize)]

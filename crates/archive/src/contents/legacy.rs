@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use ply_image::json::Keys;
+use ply_image::json::{Keys, Shape};
 use ply_image::{CONFIG_LIMIT, DiffId, Document, History, RootFs};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,6 +18,12 @@ use crate::{ArchiveError, go_json};
 const MAX_PARENTS: usize = 1024;
 /// Keys of the old format that say where an image stood, not what it is.
 const DROPPED: &[&str] = &["id", "parent", "Size", "parent_id", "layer_id", "throwaway"];
+
+const KEYS: Keys<'static> = Keys {
+    known: &["parent"],
+    free: &["config", "container_config"],
+    shape: Shape::Object(&[("container_config", Shape::OBJECT)]),
+};
 
 /// The old `json`, as far as it is needed.
 #[derive(Debug, Default, Deserialize)]
@@ -44,7 +50,7 @@ pub(super) fn read(members: &dyn Members, contents: &mut Contents) -> Result<(),
     let mut tops: BTreeMap<String, Vec<ply_reference::Reference>> = BTreeMap::new();
     if members.find("repositories")?.is_some() {
         let names: BTreeMap<String, BTreeMap<String, String>> =
-            parse_named(members, "repositories", Keys { known: &[], free: &[] })?;
+            parse_named(members, "repositories", Keys { known: &[], free: &[], shape: Shape::OBJECT })?;
         for (repository, tags) in &names {
             for (tag, id) in tags {
                 let name = parse_name(&format!("{repository}:{tag}"), "repositories")?;
@@ -147,8 +153,7 @@ fn chain_of(members: &dyn Members, top: &str) -> Result<Vec<(String, Old)>, Arch
 
 fn read_old(members: &dyn Members, id: &str) -> Result<(String, Old), ArchiveError> {
     let name = format!("{id}/json");
-    let old =
-        parse_named(members, &name, Keys { known: &["parent"], free: &["config", "container_config"] })?;
+    let old = parse_named(members, &name, KEYS)?;
     Ok((name, old))
 }
 

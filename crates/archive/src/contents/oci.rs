@@ -3,7 +3,8 @@
 use ply_digest::Digest;
 use ply_image::{
     BlobError, BlobSource, Descriptor, Document, DocumentError, Image, Index, Manifest, Region, Target,
-    annotation, json::Keys,
+    annotation,
+    json::{Keys, Shape},
 };
 
 use super::{Contents, Packed, PackedImage, PackedLayer, parse_name, parse_named, unreadable};
@@ -39,8 +40,11 @@ impl BlobSource for Layout<'_> {
     }
 }
 
-const KEYS: Keys<'static> =
-    Keys { known: &["manifests", "mediaType", "digest", "annotations", "size"], free: &["annotations"] };
+const KEYS: Keys<'static> = Keys {
+    known: &["manifests", "mediaType", "digest", "annotations", "size"],
+    free: &["annotations"],
+    shape: Shape::Object(&[("manifests", Shape::List(&Shape::OBJECT))]),
+};
 
 /// The layout's own index is no blob, and may be as large as the layout has images.
 pub(super) fn read(members: &dyn Members, contents: &mut Contents) -> Result<(), ArchiveError> {
