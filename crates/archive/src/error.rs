@@ -64,11 +64,34 @@ impl From<ply_tar::TarError> for ArchiveError {
     }
 }
 
-/// Text from an archive, fit for a message: escaped, and not too long.
+/// Characters of an archive's text that a message repeats.
+const SHOWN: usize = 160;
+
+/// Text from an archive, fit for a message: what does not print is escaped, and it is not too long.
 pub(crate) fn shown(text: &str) -> String {
-    let mut shown: String = text.escape_debug().take(160).collect();
-    if shown.len() < text.len() {
-        shown.push('…');
+    let mut shown = String::new();
+    for (at, c) in text.chars().enumerate() {
+        match c {
+            _ if at == SHOWN => {
+                shown.push('…');
+                break;
+            }
+            '"' | '\'' | '\\' => shown.push(c),
+            c => shown.extend(c.escape_debug()),
+        }
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_messages_repeat() {
+        let check = |text: &str, expect: &str| assert_eq!(super::shown(text), expect);
+        check("a/layer.tar", "a/layer.tar");
+        check(r#"key "x\y" isn't"#, r#"key "x\y" isn't"#);
+        check("\u{1b}[31m\n\u{202e}é", r"\u{1b}[31m\n\u{202e}é");
+        check(&"é".repeat(160), &"é".repeat(160));
+        check(&"é".repeat(161), &format!("{}…", "é".repeat(160)));
+    }
 }

@@ -10,7 +10,7 @@ mod plan;
 
 pub use contents::{Contents, Packed, PackedImage, PackedLayer};
 pub use error::ArchiveError;
-pub use members::{Folder, Member, MemberMap, Members, TarFile};
+pub use members::{Folder, Member, MemberMap, Members, TarFile, tar_limits};
 pub use open::{Archive, Container, open};
 pub use place::{Place, Transport};
 pub use plan::{Entry, Format, Plan, PlannedImage, PlannedLayer, PlannedPlatform, Source};

@@ -12,7 +12,7 @@ use ply_digest::{Digest, Hasher};
 use ply_image::{DiffId, Region};
 
 pub use folder::Folder;
-pub use map::MemberMap;
+pub use map::{MemberMap, tar_limits};
 pub use tar_file::TarFile;
 
 use crate::ArchiveError;
@@ -36,6 +36,12 @@ pub trait Members: Sync + Send {
 
     /// Every name, sorted.
     fn names(&self) -> Vec<String>;
+
+    /// Whether its end is there. A tar without its end mark may have been cut off between two members; what is no
+    /// tar has no such end to lose.
+    fn is_ended(&self) -> bool {
+        true
+    }
 
     /// Opens a member at its first byte.
     ///

@@ -77,8 +77,17 @@ fn a_folder_is_not_left_through_links() {
     let members = Folder::open(&root).unwrap();
     assert!(members.find("index.json").unwrap().is_some());
     assert!(members.find("absent").unwrap().is_none());
-    for name in ["link", "up/secret", "../secret", "inside", "blobs", "/etc/passwd"] {
-        assert!(members.find(name).is_err(), "{name}");
+    for (name, expect) in [
+        ("link", "a symbolic link stands on the way"),
+        ("up/secret", "a symbolic link stands on the way"),
+        ("inside", "a symbolic link stands on the way"),
+        ("../secret", "leads out of the folder"),
+        ("/etc/passwd", "leads out of the folder"),
+        ("blobs", "not a regular file"),
+    ] {
+        let error = members.find(name).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains(expect), "{name}: {cause:?} is not {expect:?}");
     }
     // A blob that is a link to a file of the host.
     let blob = root.join(blob_name(&Digest::of(&layer("one"))));
@@ -110,7 +119,36 @@ fn a_tar_is_not_left_either() {
     check(tar::EntryType::Regular, "a/../../x", "", "leaves the archive");
     check(tar::EntryType::Symlink, "a/layer.tar", "/etc/shadow", "outside the archive");
     check(tar::EntryType::Symlink, "a/layer.tar", "../../etc/shadow", "outside the archive");
-    check(tar::EntryType::Link, "a/layer.tar", "../etc/shadow", "leaves the archive");
+    check(
+        tar::EntryType::Link,
+        "a/layer.tar",
+        "../etc/shadow",
+        "a/layer.tar is a link to ../etc/shadow, outside",
+    );
+    check(
+        tar::EntryType::Link,
+        "a/layer.tar",
+        "/etc/shadow",
+        "a/layer.tar is a link to /etc/shadow, outside",
+    );
+    check(tar::EntryType::Directory, "../d/", "", "../d/ is a path that leaves the archive");
+    check(tar::EntryType::Fifo, "/f", "", "/f is a path that leaves the archive");
+    check(tar::EntryType::Char, "a/../../x", "", "leaves the archive");
+}
+
+#[test]
+fn a_tar_may_not_ask_for_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tar");
+    let write = |name: &str| {
+        let mut writer = ply_tar::Writer::new(Vec::new());
+        writer.append(&ply_tar::Entry::file(name, 0), std::io::empty()).unwrap();
+        fs::write(&path, writer.finish().unwrap()).unwrap();
+        TarFile::open(File::open(&path).unwrap())
+    };
+    assert!(write(&"a/".repeat(2000)).is_ok());
+    let error = write(&"a/".repeat(2100)).unwrap_err().to_string();
+    assert!(error.contains("4200") && error.contains("4096"), "{error}");
 }
 
 #[test]

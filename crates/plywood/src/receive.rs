@@ -13,7 +13,7 @@ use ply_digest::{Digest, Hasher, Progress};
 use ply_image::{DiffId, Region};
 use ply_layer::Compression;
 use ply_store::{Ingest, IngestBlob, LayerFacts};
-use ply_tar::{Entries, Kind, TarError};
+use ply_tar::{Entries, Kind, TarError, Trailer};
 
 use crate::transfer::{BLOCK, Counter, Failure, Inflated, Moved, Out, Plain, inflate, lock};
 use crate::watch::TaskProgress;
@@ -32,6 +32,8 @@ const BLOCKS: usize = 16;
 pub(crate) struct Received {
     map: MemberMap<usize>,
     held: Vec<Held>,
+    /// Whether the end mark of the tar came, too.
+    ended: bool,
 }
 
 /// A member that came through a pipe.
@@ -100,8 +102,8 @@ impl Received {
 impl Engine<'_> {
     /// Takes in a whole archive.
     pub(crate) fn receive(&self, ingest: &Ingest, stream: impl Read + Send) -> Result<Received, Error> {
-        let mut entries = Entries::new(stream, ply_tar::Limits::default());
-        let mut received = Received { map: MemberMap::default(), held: Vec::new() };
+        let mut entries = Entries::new(stream, ply_archive::tar_limits());
+        let mut received = Received { map: MemberMap::default(), held: Vec::new(), ended: false };
         let mut in_memory = 0;
         let progress = TaskProgress::alone(self.watch, "archive", None);
         while let Some(entry) = entries.next_entry().map_err(ArchiveError::from)? {
@@ -115,7 +117,10 @@ impl Engine<'_> {
                     received.map.hard_link(&entry.path, &entry.link)?;
                     continue;
                 }
-                _ => continue,
+                _ => {
+                    received.map.other(&entry.path)?;
+                    continue;
+                }
             }
             let name = ply_archive_name(&entry.path);
             let held = if entry.size <= SMALL && in_memory + entry.size <= MEMORY {
@@ -132,6 +137,7 @@ impl Engine<'_> {
                 return Err(Error::Interrupted);
             }
         }
+        received.ended = entries.end().is_some_and(|end| end.trailer != Trailer::None);
         drain(&mut entries.into_inner(), &progress)?;
         Ok(received)
     }
@@ -299,6 +305,10 @@ impl Members for Received {
         self.map.names().map(str::to_owned).collect()
     }
 
+    fn is_ended(&self) -> bool {
+        self.ended
+    }
+
     fn open(&self, member: &Member) -> Result<Box<dyn Read + Send + '_>, ArchiveError> {
         Ok(match self.held(member)? {
             Held::Small(bytes) => Box::new(bytes.as_slice()),
@@ -376,6 +386,10 @@ impl Members for Shared {
 
     fn names(&self) -> Vec<String> {
         self.0.names()
+    }
+
+    fn is_ended(&self) -> bool {
+        self.0.is_ended()
     }
 
     fn open(&self, member: &Member) -> Result<Box<dyn Read + Send + '_>, ArchiveError> {

@@ -10,6 +10,8 @@ fn members() {
     for name in ["../x", "../../etc/passwd", "/etc/passwd", "a/../../x", "./../x"] {
         let tar = archive_of(&image, "app:1").file(name, "x");
         guarded.refuses(name, &tar.finish(), &[name, "leaves the archive"]);
+        let folder = archive_of(&image, "app:1").folder(&format!("{name}/"));
+        guarded.refuses(&format!("folder {name}"), &folder.finish(), &[name, "leaves the archive"]);
     }
 }
 
@@ -45,7 +47,7 @@ fn links() {
         guarded.refuses(
             target,
             &archive().hard_link("a/l.tar", target).finish(),
-            &[target, "leaves the archive"],
+            &["a/l.tar", target, "outside"],
         );
     }
     let circle = archive().symlink("a/l.tar", "m").symlink("a/m", "l.tar");
@@ -93,5 +95,5 @@ fn layouts_in_folders() {
     layout.write(folder.path());
     std::fs::rename(folder.path().join("blobs"), outside.path().join("blobs")).unwrap();
     std::os::unix::fs::symlink(outside.path().join("blobs"), folder.path().join("blobs")).unwrap();
-    guarded.refuses_folder("blobs is a link", folder.path(), &["blobs"]);
+    guarded.refuses_folder("blobs is a link", folder.path(), &["blobs", "a symbolic link stands on the way"]);
 }

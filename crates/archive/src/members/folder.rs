@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ply_image::Region;
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
 
 use super::{Member, Members};
 use crate::ArchiveError;
@@ -42,6 +43,11 @@ impl Folder {
     }
 
     fn io(&self, name: &str, source: io::Error) -> ArchiveError {
+        let source = match Errno::from_io_error(&source) {
+            Some(Errno::LOOP) => io::Error::other("a symbolic link stands on the way"),
+            Some(Errno::XDEV) => io::Error::other("leads out of the folder"),
+            _ => source,
+        };
         ArchiveError::Io { doing: "open", path: format!("{}/{}", self.path.display(), shown(name)), source }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ply_image::Region;
 
-use super::{Member, MemberMap, Members};
+use super::{Member, MemberMap, Members, tar_limits};
 use crate::ArchiveError;
 use crate::error::shown;
 
@@ -14,6 +14,7 @@ use crate::error::shown;
 pub struct TarFile {
     file: Arc<File>,
     members: MemberMap<Span>,
+    ended: bool,
 }
 
 /// Where a member's bytes lie.
@@ -31,7 +32,8 @@ impl TarFile {
     pub fn open(file: File) -> Result<Self, ArchiveError> {
         let file = Arc::new(file);
         let mut members = MemberMap::default();
-        for entry in ply_tar::index(&*file, ply_tar::Limits::default())? {
+        let mut entries = ply_tar::index(&*file, tar_limits())?;
+        for entry in entries.by_ref() {
             let entry = entry?;
             match entry.kind {
                 ply_tar::Kind::File if entry.sparse.is_none() => {
@@ -40,10 +42,11 @@ impl TarFile {
                 ply_tar::Kind::Symlink => members.symlink(&entry.path, &entry.link)?,
                 ply_tar::Kind::HardLink => members.hard_link(&entry.path, &entry.link)?,
                 // Folders and devices hold nothing a document can name; nobody writes sparse members here.
-                _ => {}
+                _ => members.other(&entry.path)?,
             }
         }
-        Ok(Self { file, members })
+        let ended = entries.end().is_some_and(|end| end.trailer != ply_tar::Trailer::None);
+        Ok(Self { file, members, ended })
     }
 
     fn span(&self, member: &Member) -> Result<Span, ArchiveError> {
@@ -63,6 +66,10 @@ impl Members for TarFile {
 
     fn names(&self) -> Vec<String> {
         self.members.names().map(str::to_owned).collect()
+    }
+
+    fn is_ended(&self) -> bool {
+        self.ended
     }
 
     fn open(&self, member: &Member) -> Result<Box<dyn Read + Send + '_>, ArchiveError> {
