@@ -3,17 +3,21 @@
 //! Where several kinds of documents stand side by side, as in every archive of Docker 25 and later, `index.json`
 //! says what the images are, and `manifest.json` must agree with it where both speak of the same name.
 
+mod budget;
 mod docker;
+mod documents;
 mod legacy;
+mod names;
 mod oci;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use ply_digest::Digest;
-use ply_image::json::Keys;
 use ply_image::{BlobError, BlobSource, Config, Descriptor, DiffId, Document, Manifest, Region};
 use ply_reference::Reference;
 
+use self::documents::Documents;
 use crate::error::shown;
 use crate::members::{Member, Members, blob_name};
 use crate::{Archive, ArchiveError};
@@ -27,6 +31,8 @@ pub struct Contents {
     pub made: HashMap<Digest, Vec<u8>>,
     /// The member that holds a blob, where its name does not say so.
     pub places: HashMap<Digest, Member>,
+    /// What the index lists and is no image, for a person: its name, its digest, and its type.
+    pub passed_over: Vec<String>,
 }
 
 /// One image in an archive: what a name points to.
@@ -54,11 +60,11 @@ pub struct Packed {
 #[derive(Debug, Clone)]
 pub struct PackedImage {
     /// The manifest, if one came along.
-    pub manifest: Option<Document<Manifest>>,
+    pub manifest: Option<Arc<Document<Manifest>>>,
     /// What the index says of it: its platform among other things.
     pub listed: Option<Descriptor>,
-    /// The config.
-    pub config: Document<Config>,
+    /// The config; images that have the same one share it.
+    pub config: Arc<Document<Config>>,
     /// The layers, from the bottom up.
     pub layers: Vec<PackedLayer>,
 }
@@ -70,7 +76,8 @@ pub struct PackedLayer {
     pub diff_id: DiffId,
     /// The blob, as the manifest says.
     pub blob: Option<Descriptor>,
-    /// Digest of the bytes as stored, where a document or a member's name promises one.
+    /// Digest of the bytes as stored, where a document or a member's name promises one. What we found out ourselves
+    /// is in `blob`.
     pub digest: Option<Digest>,
     /// The name a document gives it.
     pub wanted: String,
@@ -85,17 +92,35 @@ impl Contents {
     /// There is no image, a document is not what it should be, or two documents contradict each other.
     pub fn read(members: &dyn Members) -> Result<Self, ArchiveError> {
         let mut contents = Self::default();
-        if members.find("index.json")?.is_some() {
-            oci::read(members, &mut contents)?;
-            if members.find("manifest.json")?.is_some() {
-                docker::reconcile(members, &mut contents)?;
+        let mut documents = Documents::new(members);
+        let (has_index, has_manifest) =
+            (members.find("index.json")?.is_some(), members.find("manifest.json")?.is_some());
+        let by = match (has_index, has_manifest) {
+            (true, _) => "index.json",
+            (false, true) => "manifest.json",
+            (false, false) => "repositories",
+        };
+        match (has_index, has_manifest) {
+            (true, true) => {
+                oci::read(&mut documents, &mut contents)?;
+                docker::reconcile(&mut documents, &mut contents)?;
             }
-        } else if members.find("manifest.json")?.is_some() {
-            docker::read(members, &mut contents)?;
-        } else {
-            legacy::read(members, &mut contents)?;
+            (true, false) => oci::read(&mut documents, &mut contents)?,
+            (false, true) => docker::read(&mut documents, &mut contents)?,
+            (false, false) => legacy::read(&mut documents, &mut contents)?,
+        }
+        if contents.images.is_empty() {
+            return Err(contents.no_image(by));
         }
         Ok(contents)
+    }
+
+    /// Why there is nothing to load, although a document lists what there is.
+    fn no_image(&self, by: &str) -> ArchiveError {
+        let first: Vec<&str> = self.passed_over.iter().map(String::as_str).take(3).collect();
+        let only = if first.is_empty() { String::new() } else { format!(", only {}", first.join(", ")) };
+        let more = if self.passed_over.len() > first.len() { ", …" } else { "" };
+        ArchiveError::Member { member: by.to_owned(), why: format!("lists no image{only}{more}") }
     }
 
     /// Reads a blob's member and its digest from the places known.
@@ -111,54 +136,26 @@ impl Contents {
     }
 }
 
-impl PackedImage {
-    /// The image's ID.
-    #[must_use]
-    pub const fn id(&self) -> Digest {
-        self.config.digest
+impl Packed {
+    fn new(root: Option<Descriptor>) -> Self {
+        Self {
+            names: Vec::new(),
+            ref_name: None,
+            root,
+            documents: Vec::new(),
+            images: Vec::new(),
+            further: Vec::new(),
+            absent: Vec::new(),
+        }
     }
 }
 
-/// Reads a document of an archive that is not a blob.
-pub(crate) fn read_named(members: &dyn Members, name: &str, limit: u64) -> Result<Vec<u8>, ArchiveError> {
-    let member = members
-        .find(name)?
-        .ok_or_else(|| ArchiveError::Missing { wanted: shown(name), by: "the archive".to_owned() })?;
-    members.read(&member, limit)
-}
-
-/// Reads JSON of an archive that is not a blob, strictly.
-pub(crate) fn parse_named<T: for<'de> serde::Deserialize<'de>>(
-    members: &dyn Members,
-    name: &str,
-    keys: Keys<'_>,
-) -> Result<T, ArchiveError> {
-    let raw = read_named(members, name, ply_image::CONFIG_LIMIT)?;
-    let wrong = |e: serde_json::Error| ArchiveError::Member {
-        member: shown(name),
-        why: format!("is not what it should be: {}", shown(&e.to_string())),
-    };
-    ply_image::json::check(&raw, keys).map_err(wrong)?;
-    serde_json::from_slice(&raw).map_err(wrong)
-}
-
-/// Reads a config, whatever `manifest.json` calls it.
-pub(crate) fn parse_config(members: &dyn Members, name: &str) -> Result<Document<Config>, ArchiveError> {
-    let raw = read_named(members, name, ply_image::CONFIG_LIMIT).map_err(|error| match error {
-        ArchiveError::Missing { wanted, .. } => {
-            ArchiveError::Missing { wanted, by: "manifest.json".to_owned() }
-        }
-        error => error,
-    })?;
-    Document::parse(raw).map_err(|source| ArchiveError::Document { member: shown(name), source })
-}
-
-/// A name as an archive gives it, with a tag.
-pub(crate) fn parse_name(text: &str, by: &str) -> Result<Reference, ArchiveError> {
-    Reference::parse(text).map(Reference::with_default_tag).map_err(|e| ArchiveError::Member {
-        member: by.to_owned(),
-        why: format!("names an image {}: {e}", shown(text)),
-    })
+impl PackedImage {
+    /// The image's ID.
+    #[must_use]
+    pub fn id(&self) -> Digest {
+        self.config.digest
+    }
 }
 
 /// An archive's blobs by digest: members of its layout, documents we made, and what its documents placed.

@@ -141,7 +141,22 @@ fn what_is_refused() {
     check(&image("a.json", r#"["app:1","\u001b[2Jx"]"#, &["1.tar"]), r"\u{1b}");
     check(&image("a.json", "[]", &["1.tar"]).replace("Layers", "layers"), "should be spelled");
     check(r#"[{"Config":"a.json","Config":"b.json","Layers":["1.tar"]}]"#, "twice");
-    assert!(matches!(archive("[]").read(), Err(ArchiveError::NoImage)));
+    check("[]", "manifest.json lists no image");
+    // serde takes a list of the fields' values for an object; no other reader does.
+    check(r#"[["a.json",["app:1"],["1.tar"]]]"#, "should list objects, not lists");
+    // In words of the format, not of our code, and quoted once.
+    check("[1]", "expected an object with Config, RepoTags and Layers");
+    check(r#"[{"Config":"a.json","x":1,"x":2}]"#, r#"key "x" stands twice"#);
+    check(&image("a.json", "[]", &[""]), r#"manifest.json names "", which is no file"#);
+    check(&image("a.json", "[]", &["./"]), r#"manifest.json names "./", which is no file"#);
+    check(
+        &image("a.json", "[]", &["../x"]),
+        "manifest.json names ../x, which is a path that leaves the archive",
+    );
+    // A tag is what is given; a digest is what an image has.
+    let named = format!(r#"["app@{}"]"#, Digest::of(config.as_bytes()));
+    check(&image("a.json", &named, &["1.tar"]), "a digest is no name to give");
+    check(&image("a.json", &named.replace('@', ":1@"), &["1.tar"]), "a digest is no name to give");
     assert!(matches!(Memory::default().read(), Err(ArchiveError::NoImage)));
     assert!(matches!(Memory::default().file("notes.txt", "x").read(), Err(ArchiveError::NoImage)));
 }
@@ -155,6 +170,133 @@ fn a_config_is_what_its_name_promises() {
         .file("manifest.json", format!("[{}]", listed(&wrong, "[]", &[])))
         .file(&wrong, &config);
     assert!(memory.refused().contains("not to what its name says"));
+}
+
+#[test]
+fn a_plain_layer_is_what_its_name_promises() {
+    let one = layer("one");
+    let config = config(std::slice::from_ref(&one));
+    let archive = |digest: &Digest, bytes: &[u8]| {
+        let name = format!("blobs/sha256/{}", digest.hex());
+        Memory::default()
+            .file("manifest.json", format!("[{}]", listed("a.json", "[]", &[&name])))
+            .file("a.json", &config)
+            .file(&name, bytes)
+    };
+    let (own, other) = (Digest::of(&one), Digest::of(b"other"));
+    let digests = |memory: &Memory| {
+        let contents = memory.read().unwrap();
+        let layer = &contents.images[0].images[0].layers[0];
+        (layer.digest, layer.blob.as_ref().map(|blob| blob.digest))
+    };
+    assert_eq!(digests(&archive(&own, &one)), (Some(own), Some(own)));
+    // A compressed one may have any name of its own, and whoever reads it compares.
+    assert_eq!(digests(&archive(&other, b"\x1f\x8b\x08 and more")), (Some(other), None));
+    assert!(archive(&other, &one).refused().contains("not what its name says"));
+    // What nobody promised is not said to be promised: a wrong layer is not what its config says.
+    let memory = Memory::default()
+        .file("manifest.json", format!("[{}]", listed("a.json", "[]", &["1.tar"])))
+        .file("a.json", &config)
+        .file("1.tar", &one);
+    assert_eq!(digests(&memory), (None, Some(own)));
+}
+
+/// What a small archive can make of a large document.
+mod bombs {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn padded(config: &str, bytes: usize) -> String {
+        config.replacen('{', &format!(r#"{{"x":"{}","#, "x".repeat(bytes)), 1)
+    }
+
+    #[test]
+    fn an_image_that_is_listed_again_gains_names() {
+        let one = layer("one");
+        let config = padded(&config(std::slice::from_ref(&one)), 1 << 20);
+        let images: Vec<String> =
+            (0..400).map(|n| listed("a.json", &format!(r#"["app:{n}","app:all"]"#), &["1.tar"])).collect();
+        let memory = Memory::default().file("a.json", &config).file("1.tar", &one).file("2.tar", &one);
+        let contents = memory.file("manifest.json", format!("[{}]", images.join(","))).read().unwrap();
+        let names = names(&contents);
+        assert_eq!((names.len(), names[0].len(), names[0][1].as_str()), (1, 401, "app:all"));
+        // With other members it is another image, and has the same config.
+        let images = [listed("a.json", "[]", &["1.tar"]), listed("./a.json", "[]", &["2.tar"])];
+        let memory = Memory::default().file("a.json", &config).file("1.tar", &one).file("2.tar", &one);
+        let contents = memory.file("manifest.json", format!("[{}]", images.join(","))).read().unwrap();
+        let [first, second] = [0, 1].map(|at| &contents.images[at].images[0].config);
+        assert!(Arc::ptr_eq(first, second));
+    }
+
+    #[test]
+    fn documents_have_an_end_together() {
+        let one = layer("one");
+        let config = config(std::slice::from_ref(&one));
+        let check = |names: &dyn Fn(usize) -> String, layers: &dyn Fn(usize) -> String| {
+            let mut memory = Memory::default();
+            let mut images = Vec::new();
+            for n in 0..10 {
+                memory = memory.file(&names(n), padded(&config, 7 << 20)).file(&layers(n), &one);
+                images.push(listed(&names(n), "[]", &[&layers(n)]));
+            }
+            memory.file("manifest.json", format!("[{}]", images.join(","))).refused()
+        };
+        let found = check(&|n| format!("{n}.json"), &|_| "l".to_owned());
+        assert!(found.contains("documents of the archive to more than 67108864 bytes"), "{found}");
+        // One config of many images is read for each of them in the end.
+        let found = check(&|_| "a.json".to_owned(), &|n| format!("{n}.tar"));
+        assert!(found.contains("documents of the archive to more than 67108864 bytes"), "{found}");
+    }
+
+    #[test]
+    fn layers_have_an_end_together() {
+        let one = layer("one");
+        let config = config(&vec![one.clone(); 4096]);
+        let image = |n: usize| {
+            let mut paths = vec!["l"; 4095];
+            let first = format!("{n}.tar");
+            paths.push(&first);
+            listed("a.json", "[]", &paths)
+        };
+        let archive = |count: usize| {
+            let images: Vec<String> = (0..count).map(image).collect();
+            let memory = Memory::default().file("l", &one).file("a.json", &config);
+            memory.file("manifest.json", format!("[{}]", images.join(",")))
+        };
+        assert_eq!(archive(9).read().unwrap().images.len(), 9);
+        assert!(archive(10).refused().contains("layers of all images together to more than 40000"));
+    }
+
+    #[test]
+    fn steps_have_an_end_together() {
+        let steps = vec!["{}"; 16_384].join(",");
+        let mut memory = Memory::default();
+        let mut images = Vec::new();
+        for n in 0..13 {
+            let config = format!(r#"{{"rootfs":{{}},"n":{n},"history":[{steps}]}}"#);
+            memory = memory.file(&format!("{n}.json"), config);
+            images.push(listed(&format!("{n}.json"), "[]", &[]));
+        }
+        let found = memory.file("manifest.json", format!("[{}]", images.join(","))).refused();
+        assert!(found.contains("steps of all histories together to more than 200000"), "{found}");
+    }
+
+    /// Minutes, where a name is looked for among all others.
+    #[test]
+    fn many_names() {
+        let one = layer("one");
+        let tags = |count: usize| (0..count).map(|n| format!(r#""x:{n}""#)).collect::<Vec<_>>().join(",");
+        let archive = |count: usize| {
+            let image = listed("a.json", &format!("[{}]", tags(count)), &["1.tar"]);
+            Memory::default()
+                .file("a.json", config(std::slice::from_ref(&one)))
+                .file("1.tar", &one)
+                .file("manifest.json", format!("[{image}]"))
+        };
+        assert_eq!(archive(200_000).read().unwrap().images[0].names.len(), 200_000);
+        assert!(archive(250_001).refused().contains("names of all images together to more than 250000"));
+    }
 }
 
 #[test]
@@ -216,6 +358,29 @@ mod before_1_10 {
     }
 
     #[test]
+    fn long_chains_have_an_end_together() {
+        let id = |n: usize| Digest::of(n.to_string().as_bytes()).hex();
+        let archive = |count: usize, command: &str| {
+            let mut memory = Memory::default();
+            let mut tags = Vec::new();
+            for n in 0..count {
+                let parent = if n == 0 { String::new() } else { parent(&id(n - 1)) };
+                let json =
+                    format!(r#"{{"id":"{}","container_config":{{"Cmd":["{command}"]}}{parent}}}"#, id(n));
+                memory = memory.file(&format!("{}/json", id(n)), json);
+                memory = memory.file(&format!("{}/layer.tar", id(n)), layer("one"));
+                tags.push(format!(r#""{n}":"{}""#, id(n)));
+            }
+            memory.file("repositories", format!(r#"{{"app":{{{}}}}}"#, tags.join(",")))
+        };
+        assert_eq!(archive(200, "sh").read().unwrap().images.len(), 200);
+        assert!(archive(300, "sh").refused().contains("layers of all images together"));
+        // Each step as long as a document.
+        let found = archive(8, &"x".repeat(2 << 20)).refused();
+        assert!(found.contains("has a history of more than 8388608 bytes"), "{found}");
+    }
+
+    #[test]
     fn without_names_the_images_are_nobodys_parents() {
         let contents = archive(None, &parent(BASE)).read().unwrap();
         assert_eq!(names(&contents), [Vec::<String>::new()]);
@@ -234,9 +399,31 @@ mod before_1_10 {
         check(&good.replace('a', "A").replace("App", "app"), "", "no ID of 64 hex digits");
         check(&good, &parent("../x"), "no ID of 64 hex digits");
         check(&good, &parent(TOP), "parents that never end");
-        check(&good, &parent(&"c".repeat(64)), "is missing");
+        let gone = "c".repeat(64);
+        check(&good, &parent(&gone), &format!("{gone}/json is missing; {TOP}/json names it"));
+        check(&good.replace('a', "c").replace("cpp", "app"), "", "json is missing; repositories names it");
         check(r#"{"App":{"1":"x"}}"#, "", "repositories names an image App:1");
         check("[]", "", "repositories is not what it should be");
-        assert!(matches!(archive(Some("{}"), "").read(), Err(ArchiveError::NoImage)));
+        check("{}", "", "repositories lists no image");
+        // Put together they would be a digest, or another tag.
+        let hex = "d".repeat(64);
+        check(
+            &format!(r#"{{"app@sha256":{{"{hex}":"{TOP}"}}}}"#),
+            "",
+            "repositories names an image app@sha256",
+        );
+        check(&format!(r#"{{"app:1":{{"2":"{TOP}"}}}}"#), "", "repositories names an image app:1:2");
+        check(
+            &format!(r#"{{"app":{{"1@sha256:{hex}":"{TOP}"}}}}"#),
+            "",
+            "repositories names an image app:1@",
+        );
+        check(&format!(r#"{{"":{{"app":"{TOP}"}}}}"#), "", "repositories names an image");
+        let list = archive(Some(&good), "").file(&format!("{TOP}/json"), "[]").refused();
+        assert!(list.contains("json is not what it should be: should be an object, not a list"), "{list}");
+        let command = archive(Some(&good), r#","container_config":[["sh"]]"#)
+            .file(&format!("{TOP}/json"), r#"{"container_config":[["sh"]]}"#)
+            .refused();
+        assert!(command.contains(r#""container_config" should be an object"#), "{command}");
     }
 }

@@ -151,6 +151,31 @@ fn a_tar_may_not_ask_for_everything() {
     assert!(error.contains("4200") && error.contains("4096"), "{error}");
 }
 
+/// Before 1.10 the names came last: without them, and without the end mark, the rest may be missing.
+#[test]
+fn cut_off_before_the_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tar");
+    let id = "a".repeat(64);
+    let layer = layer("one");
+    let json = format!(r#"{{"id":"{id}"}}"#);
+    let mut writer = ply_tar::Writer::new(Vec::new());
+    writer.append(&ply_tar::Entry::file(format!("{id}/json"), json.len() as u64), json.as_bytes()).unwrap();
+    let entry = ply_tar::Entry::file(format!("{id}/layer.tar"), layer.len() as u64);
+    writer.append(&entry, layer.as_slice()).unwrap();
+    let whole = writer.finish().unwrap();
+    let check = |len: usize, expect: &str| {
+        fs::write(&path, &whole[..len]).unwrap();
+        let found = Archive::open(&path).map_or_else(|e| e.to_string(), |_| String::new());
+        let as_expected = if expect.is_empty() { found.is_empty() } else { found.contains(expect) };
+        assert!(as_expected, "{len} of {}: {found:?}", whole.len());
+    };
+    check(whole.len(), "");
+    // One block of zeros is an end, too.
+    check(whole.len() - 512, "");
+    check(whole.len() - 1024, "repositories is missing, and so is the end of the archive");
+}
+
 #[test]
 fn what_is_no_archive_says_so() {
     let folder = tempfile::tempdir().unwrap();

@@ -284,10 +284,10 @@ impl Engine<'_> {
         for image in &choice.images {
             put(&image.config.raw)?;
             let manifest = match &image.manifest {
-                Some(manifest) => manifest.clone(),
+                Some(manifest) => Arc::clone(manifest),
                 None => {
                     let blobs = image.layers.iter().map(|l| layers.blob(l)).collect::<Result<Vec<_>, _>>()?;
-                    Manifest::make(&image.config.raw, &blobs)
+                    Arc::new(Manifest::make(&image.config.raw, &blobs))
                 }
             };
             put(&manifest.raw)?;

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 
 use ply_archive::{Archive, Packed, PackedImage, Place};
 use ply_digest::Digest;
-use ply_image::{BlobSource, Descriptor, Image, MediaType, Platform, Region, Target};
+use ply_image::{BlobSource, Descriptor, Document, Image, MediaType, Platform, Region, Target};
 use ply_reference::{IdPrefix, Query, Reference};
 use ply_store::{Catalog, Facts, LayerFacts, Match};
 use rayon::prelude::*;
@@ -366,7 +366,7 @@ pub(crate) fn packed_view(packed: &Packed, image: &PackedImage) -> View {
             let kind = m.value.media_type.clone().unwrap_or_else(|| MediaType::new(MediaType::MANIFEST));
             Descriptor::new(kind, m.digest, m.raw.len() as u64)
         }),
-        config: image.config.clone(),
+        config: Document::clone(&image.config),
         layers,
     }
 }

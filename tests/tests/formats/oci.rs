@@ -23,6 +23,34 @@ fn names_from_either_annotation() {
     // A bare word may be a tag as well as a name.
     check(&[(REF_NAME, "latest")], &[]);
     check(&[], &[]);
+    check(&[(CONTAINERD, "")], &[]);
+    // What was pulled by digest: its name is that of a digest, which is none to give.
+    let digest = Layout::default().plain(&image)["digest"].as_str().unwrap().to_owned();
+    check(&[(CONTAINERD, &format!("docker.io/library/app@{digest}"))], &[]);
+    check(&[(CONTAINERD, &format!("docker.io/library/app:1@{digest}"))], &["app:1"]);
+}
+
+/// A Helm chart and a signature, listed beside an image: they are no images, and no reason to refuse it.
+#[test]
+fn what_is_no_image_is_passed_over() {
+    let image = Made::of(&["one"]);
+    let mut layout = Layout::default();
+    let manifest = layout.plain(&image);
+    let listed = |layout: &mut Layout, config: &str, layer: &str, name: &str| {
+        let (config, layer) = (layout.blob(config, "{}"), layout.blob(layer, "chart"));
+        let manifest = json!({"schemaVersion": 2, "config": config, "layers": [layer]});
+        let manifest = layout.blob("application/vnd.oci.image.manifest.v1+json", manifest.to_string());
+        named(manifest, CONTAINERD, name)
+    };
+    let helm = "application/vnd.cncf.helm.config.v1+json";
+    let chart =
+        listed(&mut layout, helm, "application/vnd.cncf.helm.chart.content.v1", "docker.io/library/chart:1");
+    let config = "application/vnd.oci.image.config.v1+json";
+    let signature = "application/vnd.dev.cosign.simplesigning.v1+json";
+    let signature = listed(&mut layout, config, signature, "docker.io/library/app:1.sig");
+    let app = named(manifest, CONTAINERD, "docker.io/library/app:1");
+    let layout = layout.list(chart).list(app).list(signature);
+    round_trip("beside a chart", &layout.tar().finish(), &[Expected::new(&["app:1"], &image)]);
 }
 
 #[test]

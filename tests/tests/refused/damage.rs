@@ -85,6 +85,19 @@ fn archives_that_end_early() {
     }
 }
 
+/// Before 1.10 the names came last, and without them an archive may be whole; but then it has an end.
+#[test]
+fn old_archives_that_end_before_the_names() {
+    let guarded = Guarded::new();
+    let id = ply_tests::hex(b"an ID");
+    let whole = Tarball::new()
+        .file(&format!("{id}/json"), json!({"id": id, "created": "2015-01-02T03:04:05Z"}).to_string())
+        .file(&format!("{id}/layer.tar"), ply_tests::layer("one"))
+        .finish();
+    let cut = &whole[..whole.len() - 1024];
+    guarded.refuses("cut off before the names", cut, &["repositories is missing", "end of the archive"]);
+}
+
 /// The layer is cut off, the archive around it is whole.
 #[test]
 fn layers_that_end_early() {

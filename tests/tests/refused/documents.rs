@@ -27,6 +27,8 @@ fn manifests() {
     check("two documents", &format!("{}[]", manifest("app:1")), &["manifest.json"]);
     check("an object", "{}", &["manifest.json"]);
     check("numbers", r#"[{"Config":1,"Layers":[2]}]"#, &["manifest.json"]);
+    check("a list for an object", r#"[["c",["app:1"],["l.tar"]]]"#, &["manifest.json", "not lists"]);
+    check("no name of a layer", r#"[{"Config":"c","Layers":[""]}]"#, &["manifest.json"]);
     check("no images", "[]", &["no image"]);
     check("no config", r#"[{"Layers":["l.tar"]}]"#, &["manifest.json", "Config"]);
     check("no layers", r#"[{"Config":"c"}]"#, &["manifest.json", "0 layers", "1"]);
@@ -65,6 +67,11 @@ fn configs() {
     let rootfs = |ids: Value| with("rootfs", json!({"type": "layers", "diff_ids": ids}));
     refused("no JSON", b"hello", &["config"]);
     refused("a list", b"[]", &["config"]);
+    refused(
+        "a list for the rootfs",
+        &with("rootfs", json!(["layers", [diff_id]])),
+        &["rootfs", "not a list"],
+    );
     refused("no rootfs", b"{}", &["rootfs"]);
     refused(
         "another type of rootfs",
@@ -125,6 +132,8 @@ fn names() {
         &hex,
         &long,
         "app@sha256:00",
+        &format!("app@{}", sha256(b"another")),
+        &format!("app:1@{}", sha256(b"another")),
         "app:\u{202e}1",
         "registry.example:port/app:1",
         "[::1/app:1",
@@ -136,6 +145,21 @@ fn names() {
             &["manifest.json"],
         );
     }
+}
+
+/// Small archives that would fill the memory.
+#[test]
+fn bombs() {
+    let guarded = Guarded::new();
+    let image = Made::of(&["one"]);
+    let member = |n: usize| format!("{n}.tar");
+    let large = image.clone().with("x", json!("x".repeat(7 << 20))).config;
+    let images: Vec<Value> = (0..20).map(|n| listed("c", &[], &[member(n)])).collect();
+    let tar = Tarball::new().file("manifest.json", json!(images).to_string()).file("c", &large);
+    let tar = (0..20).fold(tar, |tar, n| tar.file(&member(n), &image.layers[0]));
+    guarded.refuses("a large config many times", &tar.finish(), &["documents of the archive", "67108864"]);
+    let tar = (0..200_001).fold(Tarball::new(), |tar, n: usize| tar.file(&n.to_string(), ""));
+    guarded.refuses("members without end", &ply_tests::zstd(&tar.finish()), &["200000"]);
 }
 
 /// What the message says of a name, and of anything else from an archive, may end on a terminal.

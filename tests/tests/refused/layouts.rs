@@ -83,6 +83,11 @@ fn manifest_json_that_contradicts_index_json() {
     let listed = json!([ply_tests::listed(&blob(two.hex()), &["app:1"], &[blob(two.layer_hex(0))])]);
     let tar = layout.tar().file("manifest.json", listed.to_string());
     guarded.refuses("two images called app:1", &tar.finish(), &["manifest.json", "index.json", "app:1"]);
+    for (title, layers) in [("the layers of another", vec![blob(two.layer_hex(0))]), ("no layers", vec![])] {
+        let listed = json!([ply_tests::listed(&blob(one.hex()), &["app:1"], &layers)]);
+        let tar = layout.tar().file("manifest.json", listed.to_string());
+        guarded.refuses(title, &tar.finish(), &["manifest.json", "index.json", "layers", &one.hex()]);
+    }
 }
 
 #[test]
@@ -107,6 +112,24 @@ fn indexes_without_end() {
 }
 
 #[test]
+fn versions_of_the_layout() {
+    let guarded = Guarded::new();
+    let image = Made::of(&["one"]);
+    let mut layout = Layout::default();
+    let manifest = layout.plain(&image);
+    let layout = layout.list(app(manifest));
+    for said in [r#"{"imageLayoutVersion":"9.0.0"}"#, "garbage"] {
+        // Of two members with one name the last wins.
+        let tar = layout.tar().file("oci-layout", said);
+        guarded.refuses(said, &tar.finish(), &["oci-layout"]);
+        let folder = tempfile::tempdir().unwrap();
+        layout.write(folder.path());
+        std::fs::write(folder.path().join("oci-layout"), said).unwrap();
+        guarded.refuses_folder(said, folder.path(), &["oci-layout"]);
+    }
+}
+
+#[test]
 fn index_json() {
     let guarded = Guarded::new();
     let image = Made::of(&["one"]);
@@ -125,6 +148,23 @@ fn index_json() {
     check("too deep", &"[".repeat(200_000), &[]);
     let twice = format!(r#"{{"schemaVersion":2,"manifests":[],"manifests":[{manifest}]}}"#);
     check("a key twice", &twice, &["manifests"]);
+    // CVE-2021-41190.
+    let with = |key: &str, value: Value| {
+        let mut index = json!({"schemaVersion": 2, "manifests": [manifest]});
+        index[key] = value;
+        index.to_string()
+    };
+    check("index and manifest at once", &with("layers", json!([])), &["manifests and layers both"]);
+    check("a manifest's type", &with("mediaType", json!(MANIFEST)), &["calls itself"]);
+    check("another schema", &with("schemaVersion", json!(1)), &["schemaVersion 1"]);
+    check("a list for an object", &json!([2, null, [manifest], {}]).to_string(), &["not a list"]);
+    check("no images", &with("manifests", json!([])), &["lists no image"]);
+    let other = format!("docker.io/library/app:1@sha256:{}", hex(b"another"));
+    check(
+        "the digest of another",
+        &with("manifests", json!([named(manifest.clone(), NAME, &other)])),
+        &[&other],
+    );
     let name = named(manifest.clone(), NAME, "../../x");
     check(
         "a name outside the grammar",

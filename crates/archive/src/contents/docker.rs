@@ -1,16 +1,18 @@
 //! `manifest.json`: what Docker since 1.10 writes, and podman, skopeo, kaniko, bazel and jib after it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use ply_digest::Digest;
 use ply_image::json::{Keys, Shape};
 use ply_image::{Config, Descriptor, Document, Manifest, MediaType};
+use ply_reference::Reference;
 use serde::Deserialize;
 
-use super::{Contents, Packed, PackedImage, PackedLayer, parse_config, parse_name, parse_named};
+use super::documents::{Documents, parse_named};
+use super::{Contents, Packed, PackedImage, PackedLayer, names};
 use crate::ArchiveError;
 use crate::error::shown;
-use crate::members::{Member, Members};
 
 const FILE: &str = "manifest.json";
 const KEYS: Keys<'static> =
@@ -18,6 +20,7 @@ const KEYS: Keys<'static> =
 
 /// One image, as `manifest.json` lists it.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object with Config, RepoTags and Layers")]
 struct Listed {
     #[serde(rename = "Config")]
     config: String,
@@ -27,105 +30,179 @@ struct Listed {
     layers: Option<Vec<String>>,
 }
 
-pub(super) fn read(members: &dyn Members, contents: &mut Contents) -> Result<(), ArchiveError> {
-    let listed: Vec<Listed> = parse_named(members, FILE, KEYS)?;
-    if listed.is_empty() {
-        return Err(ArchiveError::NoImage);
+impl Listed {
+    fn names(&self, documents: &mut Documents<'_>) -> Result<Vec<Reference>, ArchiveError> {
+        let name = |text: &String| {
+            documents.budget.name(FILE)?;
+            names::tag(text, FILE)
+        };
+        self.tags.iter().flatten().map(name).collect()
     }
+
+    fn paths(&self) -> &[String] {
+        self.layers.as_deref().unwrap_or_default()
+    }
+}
+
+pub(super) fn read(documents: &mut Documents<'_>, contents: &mut Contents) -> Result<(), ArchiveError> {
+    let listed: Vec<Listed> = parse_named(documents.members, FILE, KEYS)?;
+    let mut known: HashMap<(Digest, &[String]), usize> = HashMap::new();
     for image in &listed {
-        let packed = read_image(members, contents, image)?;
-        contents.images.push(packed);
+        let names = image.names(documents)?;
+        let config = read_config(documents, contents, image)?;
+        let key = (config.digest, image.paths());
+        let at = match known.get(&key) {
+            Some(at) => *at,
+            None => {
+                let packed = read_image(documents, contents, image, config)?;
+                contents.images.push(packed);
+                known.insert(key, contents.images.len() - 1);
+                contents.images.len() - 1
+            }
+        };
+        if let Some(packed) = contents.images.get_mut(at) {
+            packed.names.extend(names);
+        }
     }
+    contents.images.iter_mut().for_each(|packed| names::once(&mut packed.names));
     Ok(())
 }
 
 /// Adds what `manifest.json` says to what `index.json` said; where they contradict each other nobody can say
 /// which is right.
-pub(super) fn reconcile(members: &dyn Members, contents: &mut Contents) -> Result<(), ArchiveError> {
-    let listed: Vec<Listed> = parse_named(members, FILE, KEYS)?;
+pub(super) fn reconcile(documents: &mut Documents<'_>, contents: &mut Contents) -> Result<(), ArchiveError> {
+    let listed: Vec<Listed> = parse_named(documents.members, FILE, KEYS)?;
+    let mut known = Known::default();
+    for (at, packed) in contents.images.iter().enumerate() {
+        known.add(at, packed);
+    }
     for image in &listed {
-        let config = parse_config(members, &image.config)?;
-        check_name(&image.config, &config.digest)?;
-        let names = names_of(image)?;
-        for name in &names {
-            let known = contents.images.iter().find(|p| p.names.contains(name));
-            if known.is_some_and(|p| p.images.iter().all(|i| i.id() != config.digest)) {
-                return Err(ArchiveError::Member {
-                    member: FILE.to_owned(),
-                    why: format!("and index.json disagree about {}", name.familiar()),
-                });
-            }
+        let names = image.names(documents)?;
+        let config = read_config(documents, contents, image)?;
+        if let Some(name) = names.iter().find(|name| known.is_another(name, &config.digest)) {
+            return Err(disagree(&name.familiar()));
         }
-        match contents.images.iter_mut().find(|p| p.images.iter().any(|i| i.id() == config.digest)) {
-            Some(known) if known.names.is_empty() => known.names = names,
-            Some(_) => {
-                let unknown: Vec<_> = names
-                    .into_iter()
-                    .filter(|name| !contents.images.iter().any(|p| p.names.contains(name)))
-                    .collect();
-                if let Some(known) =
-                    contents.images.iter_mut().find(|p| p.images.iter().any(|i| i.id() == config.digest))
-                {
-                    known.names.extend(unknown);
-                }
+        let at = match known.by_config.get(&config.digest) {
+            Some(places) => {
+                let same = |(at, platform): &&(usize, usize)| {
+                    let packed = contents.images.get(*at).and_then(|packed| packed.images.get(*platform));
+                    packed.is_some_and(|known| agrees(known, image.paths()))
+                };
+                places
+                    .iter()
+                    .find(same)
+                    .ok_or_else(|| disagree(&format!("the layers of {}", config.digest)))?
+                    .0
             }
             None => {
-                let packed = read_image(members, contents, image)?;
+                let packed = read_image(documents, contents, image, config)?;
+                known.add(contents.images.len(), &packed);
                 contents.images.push(packed);
+                contents.images.len() - 1
+            }
+        };
+        if let Some(packed) = contents.images.get_mut(at) {
+            for name in names {
+                if known.by_name.insert(name.clone(), at).is_none() {
+                    packed.names.push(name);
+                }
             }
         }
     }
     Ok(())
 }
 
-fn names_of(image: &Listed) -> Result<Vec<ply_reference::Reference>, ArchiveError> {
-    image.tags.iter().flatten().map(|name| parse_name(name, FILE)).collect()
+/// Images that are known already.
+#[derive(Default)]
+struct Known {
+    /// The image a name points to.
+    by_name: HashMap<Reference, usize>,
+    /// Where a config stands: image, and which of its platforms.
+    by_config: HashMap<Digest, Vec<(usize, usize)>>,
+    configs: HashSet<(usize, Digest)>,
+}
+
+impl Known {
+    fn add(&mut self, at: usize, packed: &Packed) {
+        for name in &packed.names {
+            self.by_name.entry(name.clone()).or_insert(at);
+        }
+        for (platform, image) in packed.images.iter().enumerate() {
+            self.by_config.entry(image.id()).or_default().push((at, platform));
+            self.configs.insert((at, image.id()));
+        }
+    }
+
+    /// Whether a name points to an image without this config.
+    fn is_another(&self, name: &Reference, config: &Digest) -> bool {
+        self.by_name.get(name).is_some_and(|at| !self.configs.contains(&(*at, *config)))
+    }
+}
+
+/// Whether `manifest.json` lists the layers that a manifest has, as far as names tell.
+fn agrees(image: &PackedImage, paths: &[String]) -> bool {
+    image.layers.len() == paths.len()
+        && image.layers.iter().zip(paths).all(|(layer, path)| {
+            promised(path).is_none_or(|named| Some(named) == layer.digest || named == layer.diff_id.0)
+        })
+}
+
+fn disagree(about: &str) -> ArchiveError {
+    ArchiveError::Member { member: FILE.to_owned(), why: format!("and index.json disagree about {about}") }
+}
+
+fn read_config(
+    documents: &mut Documents<'_>,
+    contents: &mut Contents,
+    image: &Listed,
+) -> Result<Arc<Document<Config>>, ArchiveError> {
+    let (config, member) = documents.config_named(&image.config)?;
+    // A config's ID is what its bytes hash to; a blob's name must say the same.
+    if promised(&image.config).is_some_and(|name| name != config.digest) {
+        let why = format!("hashes to {}, not to what its name says", config.digest);
+        return Err(ArchiveError::Member { member: shown(&image.config), why });
+    }
+    contents.places.entry(config.digest).or_insert(member);
+    Ok(config)
 }
 
 fn read_image(
-    members: &dyn Members,
+    documents: &mut Documents<'_>,
     contents: &mut Contents,
     image: &Listed,
+    config: Arc<Document<Config>>,
 ) -> Result<Packed, ArchiveError> {
-    let config = parse_config(members, &image.config)?;
-    check_name(&image.config, &config.digest)?;
-    let paths = image.layers.as_deref().unwrap_or_default();
+    let paths = image.paths();
     let diff_ids = &config.value.rootfs.diff_ids;
     if paths.len() != diff_ids.len() {
-        let why = format!(
-            "lists {} layers for {}, which names {}",
-            paths.len(),
-            shown(&image.config),
-            diff_ids.len()
-        );
+        let (listed, named) = (paths.len(), diff_ids.len());
+        let why = format!("lists {listed} layers for {}, which names {named}", shown(&image.config));
         return Err(ArchiveError::Member { member: FILE.to_owned(), why });
     }
+    documents.image(&image.config, &config)?;
     let mut layers = Vec::new();
     for (path, &diff_id) in paths.iter().zip(diff_ids) {
-        let member = members.find(path)?;
+        let member = documents.find(path, FILE)?;
         let digest = promised(path);
+        // A plain layer hashes to its DiffID, so its name can only promise that.
+        if let (Some(digest), Some(member)) = (digest, &member)
+            && digest != diff_id.0
+            && documents.is_plain(member)?
+        {
+            let why = format!("is a plain layer and should be {diff_id}, which is not what its name says");
+            return Err(ArchiveError::Member { member: shown(path), why });
+        }
         layers.push(PackedLayer { diff_id, blob: None, digest, wanted: path.clone(), member });
     }
-    if let Some(member) = members.find(&image.config)? {
-        contents.places.insert(config.digest, member);
-    }
-    let images = vec![PackedImage { manifest: None, listed: None, config, layers }];
-    let mut packed = Packed {
-        names: names_of(image)?,
-        ref_name: None,
-        root: None,
-        documents: Vec::new(),
-        images,
-        further: Vec::new(),
-        absent: Vec::new(),
-    };
-    make_manifest(members, contents, &mut packed)?;
+    let mut packed = Packed::new(None);
+    packed.images.push(PackedImage { manifest: None, listed: None, config, layers });
+    make_manifest(documents, contents, &mut packed)?;
     Ok(packed)
 }
 
 /// Where all layers are plain their digests and sizes are known, and so is the manifest.
 pub(super) fn make_manifest(
-    members: &dyn Members,
+    documents: &mut Documents<'_>,
     contents: &mut Contents,
     packed: &mut Packed,
 ) -> Result<(), ArchiveError> {
@@ -133,16 +210,14 @@ pub(super) fn make_manifest(
         let mut plain = HashMap::new();
         for layer in &image.layers {
             let Some(member) = &layer.member else { return Ok(()) };
-            if !is_plain(members, member)? {
+            if !documents.is_plain(member)? {
                 return Ok(());
             }
             plain.insert(layer.diff_id, member.clone());
         }
         for layer in &mut image.layers {
             let size = layer.member.as_ref().map_or(0, |m| m.size);
-            let kind = MediaType::new(MediaType::LAYER);
-            layer.blob = Some(Descriptor::new(kind, layer.diff_id.0, size));
-            layer.digest = Some(layer.diff_id.0);
+            layer.blob = Some(Descriptor::new(MediaType::new(MediaType::LAYER), layer.diff_id.0, size));
         }
         let blobs: Vec<Descriptor> = image.layers.iter().filter_map(|l| l.blob.clone()).collect();
         let manifest = Manifest::make(&image.config.raw, &blobs);
@@ -150,39 +225,12 @@ pub(super) fn make_manifest(
         packed.root = Some(Descriptor::new(kind, manifest.digest, manifest.raw.len() as u64));
         contents.made.insert(manifest.digest, manifest.raw.clone());
         contents.places.extend(plain.into_iter().map(|(id, member)| (id.0, member)));
-        image.manifest = Some(manifest);
+        image.manifest = Some(Arc::new(manifest));
     }
     Ok(())
-}
-
-fn is_plain(members: &dyn Members, member: &Member) -> Result<bool, ArchiveError> {
-    use std::io::Read;
-    let mut prefix = Vec::new();
-    members
-        .open(member)?
-        .take(ply_layer::Compression::PREFIX as u64)
-        .read_to_end(&mut prefix)
-        .map_err(|source| ArchiveError::Io { doing: "read", path: shown(&member.name), source })?;
-    Ok(ply_layer::Compression::detect(&prefix) == ply_layer::Compression::None)
 }
 
 /// The digest a member of a layout inside Docker's archive promises by its name.
 fn promised(path: &str) -> Option<Digest> {
     Digest::from_hex(path.strip_prefix("blobs/sha256/")?).ok()
-}
-
-/// A config's ID is what its bytes hash to; a blob's name must say the same.
-fn check_name(path: &str, digest: &Digest) -> Result<(), ArchiveError> {
-    match promised(path) {
-        Some(name) if name != *digest => Err(ArchiveError::Member {
-            member: shown(path),
-            why: format!("hashes to {digest}, not to what its name says"),
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// The documents of one image, for whoever made its config.
-pub(super) fn image_of(config: Document<Config>, layers: Vec<PackedLayer>) -> PackedImage {
-    PackedImage { manifest: None, listed: None, config, layers }
 }

@@ -3,16 +3,22 @@
 //! one Docker gives.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use ply_image::json::{Keys, Shape};
 use ply_image::{CONFIG_LIMIT, DiffId, Document, History, RootFs};
+use ply_reference::Reference;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Contents, Packed, PackedLayer, docker, parse_name, parse_named, read_named};
+use super::documents::{Documents, parse, parse_named, read_named};
+use super::{Contents, Packed, PackedImage, PackedLayer, docker, names};
 use crate::error::shown;
-use crate::members::Members;
+use crate::members::{Member, Members};
 use crate::{ArchiveError, go_json};
+
+/// Where the names stand.
+const FILE: &str = "repositories";
 
 /// Deepest chain of parents that is followed; Docker itself stopped at 127 layers.
 const MAX_PARENTS: usize = 1024;
@@ -27,6 +33,7 @@ const KEYS: Keys<'static> = Keys {
 
 /// The old `json`, as far as it is needed.
 #[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "an object that describes a layer")]
 struct Old {
     #[serde(default)]
     parent: Option<String>,
@@ -41,120 +48,144 @@ struct Old {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "an object with Cmd")]
 struct OldCommand {
     #[serde(rename = "Cmd", default)]
     cmd: Option<Vec<String>>,
 }
 
-pub(super) fn read(members: &dyn Members, contents: &mut Contents) -> Result<(), ArchiveError> {
-    let mut tops: BTreeMap<String, Vec<ply_reference::Reference>> = BTreeMap::new();
-    if members.find("repositories")?.is_some() {
-        let names: BTreeMap<String, BTreeMap<String, String>> =
-            parse_named(members, "repositories", Keys { known: &[], free: &[], shape: Shape::OBJECT })?;
-        for (repository, tags) in &names {
+pub(super) fn read(documents: &mut Documents<'_>, contents: &mut Contents) -> Result<(), ArchiveError> {
+    let members = documents.members;
+    let has_names = members.find(FILE)?.is_some();
+    let mut reader = Reader { documents, olds: HashMap::new(), diff_ids: HashMap::new() };
+    let mut tops: BTreeMap<String, Vec<Reference>> = BTreeMap::new();
+    if has_names {
+        let keys = Keys { known: &[], free: &[], shape: Shape::OBJECT };
+        let listed: BTreeMap<String, BTreeMap<String, String>> = parse_named(members, FILE, keys)?;
+        for (repository, tags) in &listed {
             for (tag, id) in tags {
-                let name = parse_name(&format!("{repository}:{tag}"), "repositories")?;
-                tops.entry(checked_id(id, "repositories")?).or_default().push(name);
+                reader.documents.budget.name(FILE)?;
+                let name = names::repository_and_tag(repository, tag, FILE)?;
+                tops.entry(checked_id(id, FILE)?).or_default().push(name);
             }
         }
     } else {
         // `docker save ID` wrote no names: the images are those that are nobody's parent.
-        tops.extend(childless(members)?.into_iter().map(|id| (id, Vec::new())));
+        tops.extend(reader.childless()?.into_iter().map(|id| (id, Vec::new())));
+        if tops.is_empty() {
+            return Err(ArchiveError::NoImage);
+        }
+        // What was cut off right before the names looks the same, less its end.
+        if !members.is_ended() {
+            let why = "is missing, and so is the end of the archive: it may be cut off".to_owned();
+            return Err(ArchiveError::Member { member: FILE.to_owned(), why });
+        }
     }
-    if tops.is_empty() {
-        return Err(ArchiveError::NoImage);
-    }
-    let mut known = HashMap::new();
+    let by = if has_names { FILE } else { "the archive" };
     for (id, names) in tops {
-        let packed = read_image(members, contents, &id, names, &mut known)?;
+        let mut packed = reader.image(contents, &id, by)?;
+        packed.names = names;
         contents.images.push(packed);
     }
     Ok(())
 }
 
-fn childless(members: &dyn Members) -> Result<Vec<String>, ArchiveError> {
-    let ids: Vec<String> = members
-        .names()
-        .iter()
-        .filter_map(|name| name.strip_suffix("/json").map(str::to_owned))
-        .filter(|id| is_id(id))
-        .collect();
-    let mut parents = HashSet::new();
-    for id in &ids {
-        parents.extend(read_old(members, id)?.1.parent);
-    }
-    Ok(ids.into_iter().filter(|id| !parents.contains(id)).collect())
+/// Reads old images, each document and each layer once.
+struct Reader<'r, 'a> {
+    documents: &'r mut Documents<'a>,
+    olds: HashMap<String, Arc<Old>>,
+    diff_ids: HashMap<String, DiffId>,
 }
 
-fn read_image(
-    members: &dyn Members,
-    contents: &mut Contents,
-    top: &str,
-    names: Vec<ply_reference::Reference>,
-    known: &mut HashMap<String, (DiffId, u64)>,
-) -> Result<Packed, ArchiveError> {
-    let chain = chain_of(members, top)?;
-    let mut rootfs = RootFs { kind: "layers".to_owned(), diff_ids: Vec::new() };
-    let (mut history, mut layers) = (Vec::new(), Vec::new());
-    for (id, old) in &chain {
-        let path = format!("{id}/layer.tar");
-        let by = format!("{id}/json");
-        let member =
-            members.find(&path)?.ok_or_else(|| ArchiveError::Missing { wanted: path.clone(), by })?;
-        let diff_id = match known.get(&member.name) {
-            Some((diff_id, _)) => *diff_id,
-            None => {
-                let found = members.read_diff_id(&member)?;
-                known.insert(member.name.clone(), found);
-                found.0
-            }
-        };
-        rootfs.diff_ids.push(diff_id);
-        history.push(step(old));
-        layers.push(PackedLayer { diff_id, blob: None, digest: None, wanted: path, member: Some(member) });
-    }
-    let raw = make_config(members, top, &rootfs, &history)?;
-    let config = Document::parse(raw)
-        .map_err(|source| ArchiveError::Document { member: format!("{top}/json"), source })?;
-    contents.made.insert(config.digest, config.raw.clone());
-    let mut packed = Packed {
-        names,
-        ref_name: None,
-        root: None,
-        documents: Vec::new(),
-        images: vec![docker::image_of(config, layers)],
-        further: Vec::new(),
-        absent: Vec::new(),
-    };
-    docker::make_manifest(members, contents, &mut packed)?;
-    Ok(packed)
-}
-
-/// The layers of an image, from the bottom up.
-fn chain_of(members: &dyn Members, top: &str) -> Result<Vec<(String, Old)>, ArchiveError> {
-    let mut chain = Vec::new();
-    let mut seen = HashSet::new();
-    let mut next = Some(top.to_owned());
-    while let Some(id) = next {
-        if chain.len() >= MAX_PARENTS || !seen.insert(id.clone()) {
-            let why = "has parents that never end".to_owned();
-            return Err(ArchiveError::Member { member: format!("{top}/json"), why });
+impl Reader<'_, '_> {
+    fn childless(&mut self) -> Result<Vec<String>, ArchiveError> {
+        let ids: Vec<String> = self
+            .documents
+            .members
+            .names()
+            .iter()
+            .filter_map(|name| name.strip_suffix("/json").map(str::to_owned))
+            .filter(|id| is_id(id))
+            .collect();
+        let mut parents = HashSet::new();
+        for id in &ids {
+            parents.extend(self.old(id, "the archive")?.parent.clone());
         }
-        let (_, old) = read_old(members, &id)?;
-        next = match old.parent.as_deref() {
-            None | Some("") => None,
-            Some(parent) => Some(checked_id(parent, &format!("{id}/json"))?),
-        };
-        chain.push((id, old));
+        Ok(ids.into_iter().filter(|id| !parents.contains(id)).collect())
     }
-    chain.reverse();
-    Ok(chain)
+
+    fn image(&mut self, contents: &mut Contents, top: &str, by: &str) -> Result<Packed, ArchiveError> {
+        let chain = self.chain_of(top, by)?;
+        let name = json_of(top);
+        self.documents.budget.layers(&name, chain.len())?;
+        self.documents.budget.steps(&name, chain.len())?;
+        let mut rootfs = RootFs { kind: "layers".to_owned(), diff_ids: Vec::new() };
+        let mut layers = Vec::new();
+        for (id, _) in &chain {
+            let wanted = format!("{id}/layer.tar");
+            let missing = || ArchiveError::Missing { wanted: wanted.clone(), by: json_of(id) };
+            let member = self.documents.members.find(&wanted)?.ok_or_else(missing)?;
+            let diff_id = self.diff_id(&member)?;
+            rootfs.diff_ids.push(diff_id);
+            layers.push(PackedLayer { diff_id, blob: None, digest: None, wanted, member: Some(member) });
+        }
+        let raw = make_config(self.documents.members, &name, &rootfs, &chain)?;
+        self.documents.budget.document(&name, raw.len() as u64)?;
+        let config =
+            Document::parse(raw).map_err(|source| ArchiveError::Document { member: name, source })?;
+        contents.made.insert(config.digest, config.raw.clone());
+        let mut packed = Packed::new(None);
+        let config = Arc::new(config);
+        packed.images.push(PackedImage { manifest: None, listed: None, config, layers });
+        docker::make_manifest(self.documents, contents, &mut packed)?;
+        Ok(packed)
+    }
+
+    /// The layers of an image, from the bottom up.
+    fn chain_of(&mut self, top: &str, by: &str) -> Result<Vec<(String, Arc<Old>)>, ArchiveError> {
+        let mut chain = Vec::new();
+        let mut seen = HashSet::new();
+        let mut next = Some((top.to_owned(), by.to_owned()));
+        while let Some((id, by)) = next {
+            if chain.len() >= MAX_PARENTS || !seen.insert(id.clone()) {
+                let why = "has parents that never end".to_owned();
+                return Err(ArchiveError::Member { member: json_of(top), why });
+            }
+            let old = self.old(&id, &by)?;
+            next = match old.parent.as_deref() {
+                None | Some("") => None,
+                Some(parent) => Some((checked_id(parent, &json_of(&id))?, json_of(&id))),
+            };
+            chain.push((id, old));
+        }
+        chain.reverse();
+        Ok(chain)
+    }
+
+    fn old(&mut self, id: &str, by: &str) -> Result<Arc<Old>, ArchiveError> {
+        if let Some(known) = self.olds.get(id) {
+            return Ok(Arc::clone(known));
+        }
+        let name = json_of(id);
+        let raw = read_named(self.documents.members, &name, by)?;
+        self.documents.budget.document(&name, raw.len() as u64)?;
+        let old: Arc<Old> = Arc::new(parse(&name, &raw, KEYS)?);
+        self.olds.insert(id.to_owned(), Arc::clone(&old));
+        Ok(old)
+    }
+
+    fn diff_id(&mut self, member: &Member) -> Result<DiffId, ArchiveError> {
+        if let Some(known) = self.diff_ids.get(&member.name) {
+            return Ok(*known);
+        }
+        let (diff_id, _) = self.documents.members.read_diff_id(member)?;
+        self.diff_ids.insert(member.name.clone(), diff_id);
+        Ok(diff_id)
+    }
 }
 
-fn read_old(members: &dyn Members, id: &str) -> Result<(String, Old), ArchiveError> {
-    let name = format!("{id}/json");
-    let old = parse_named(members, &name, KEYS)?;
-    Ok((name, old))
+fn json_of(id: &str) -> String {
+    format!("{id}/json")
 }
 
 fn step(old: &Old) -> History {
@@ -171,17 +202,23 @@ fn step(old: &Old) -> History {
 /// The new config: the old one with sorted keys, less what said where it stood, and with layers and history.
 fn make_config(
     members: &dyn Members,
-    id: &str,
+    name: &str,
     rootfs: &RootFs,
-    history: &[History],
+    chain: &[(String, Arc<Old>)],
 ) -> Result<Vec<u8>, ArchiveError> {
-    let name = format!("{id}/json");
-    let wrong = |e: serde_json::Error| ArchiveError::Member { member: name.clone(), why: e.to_string() };
-    let raw = read_named(members, &name, CONFIG_LIMIT)?;
+    let wrong = |why: String| ArchiveError::Member { member: name.to_owned(), why };
+    let history: Vec<History> = chain.iter().map(|(_, old)| step(old)).collect();
+    // Told before it is made: each of many steps may be as long as a document.
+    let len = |step: &History| step.created_by.len() + step.comment.len() + step.author.len();
+    if history.iter().map(len).sum::<usize>() as u64 > CONFIG_LIMIT {
+        return Err(wrong(format!("has a history of more than {CONFIG_LIMIT} bytes")));
+    }
+    let wrong = |e: serde_json::Error| wrong(shown(&e.to_string()));
+    let raw = read_named(members, name, "the archive")?;
     let mut keys: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(&raw).map_err(wrong)?;
     keys.retain(|key, _| !DROPPED.contains(&key.as_str()));
     keys.insert("rootfs".to_owned(), serde_json::value::to_raw_value(rootfs).map_err(wrong)?);
-    keys.insert("history".to_owned(), serde_json::value::to_raw_value(history).map_err(wrong)?);
+    keys.insert("history".to_owned(), serde_json::value::to_raw_value(&history).map_err(wrong)?);
     let text = serde_json::to_string(&keys).map_err(wrong)?;
     Ok(go_json::compact(&text).into_bytes())
 }
