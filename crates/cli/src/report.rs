@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use plywood::{BlobError, DocumentError, Error};
 
 use crate::escape::{self, Lines};
@@ -98,6 +99,10 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         let _ = write!(std::io::stdout(), "{}", error.render());
         return ExitCode::SUCCESS;
     }
+    if let Some(why) = not_yet(error) {
+        say(&why);
+        return ExitCode::from(2);
+    }
     let text = error.render().to_string();
     let _ = write!(
         std::io::stderr(),
@@ -105,6 +110,22 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         text.strip_prefix("error: ").map_or_else(|| text.clone(), |t| format!("ply: {t}"))
     );
     ExitCode::from(2)
+}
+
+/// Verbs of Docker's that are to come, and what does their work meanwhile.
+fn not_yet(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(verb)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let instead = match verb.as_str() {
+        "pull" => "`skopeo copy docker://NAME oci-archive:FILE`, then `ply load -i FILE`",
+        "push" => "`ply save --format oci -o FILE NAME`, then `skopeo copy oci-archive:FILE docker://NAME`",
+        "login" | "logout" => "`skopeo login`",
+        "run" | "create" | "ps" | "rm" | "exec" | "cp" | "commit" | "export" | "import" | "diff" => {
+            "images only, until there are containers"
+        }
+        "build" => "`buildah build`, then `buildah push IMAGE docker-archive:FILE` and `ply load -i FILE`",
+        _ => return None,
+    };
+    Some(format!("{verb} is not there yet: {instead}"))
 }
 
 /// An error and its causes on one line, none told twice.
