@@ -47,6 +47,19 @@ fn the_longest_names_are_taken() {
 }
 
 #[test]
+fn directories_without_end() {
+    let nest = "d/".repeat(4000);
+    let shared: Vec<_> = (0..100).map(|n| format!("f {nest}{n}")).collect();
+    read_all(&tar(&shared.iter().map(String::as_str).collect::<Vec<_>>())).unwrap();
+    let each: Vec<_> = (0..100).map(|n| format!("f {n}/{nest}x")).collect();
+    let error = chain(&read_all(&tar(&each.iter().map(String::as_str).collect::<Vec<_>>())).unwrap_err());
+    assert!(
+        error.contains(": over 65808 directories that have no entry of their own (header at byte "),
+        "{error}"
+    );
+}
+
+#[test]
 fn the_root() {
     for line in ["f ./", "l . -> /etc", "l / -> x", "h ./ => a", "p a/..", "c . 1:3"] {
         let error = chain(&read_all(&tar(&[line])).unwrap_err());

@@ -22,6 +22,8 @@ pub(super) struct Draft {
     since: Vec<u64>,
     /// Names that have a whiteout and something else too. What they come to shows at the end.
     contested: Vec<(NodeId, Box<[u8]>)>,
+    /// Directories that were implied so far, those that are gone too.
+    implied: u64,
     /// Holds what aufs left behind; no name points to it.
     shadow: Option<NodeId>,
     trail: Trail,
@@ -33,9 +35,15 @@ impl Draft {
             tree: Tree::new(implied(), Metadata::new(0o755)),
             since: vec![0],
             contested: Vec::new(),
+            implied: 0,
             shadow: None,
             trail: Trail::default(),
         }
+    }
+
+    /// How many directories were implied so far.
+    pub(super) const fn implied(&self) -> u64 {
+        self.implied
     }
 
     /// An inode without a name yet.
@@ -108,6 +116,7 @@ impl Draft {
             (Some(_), Cause::Entry(_)) | (None, _) => {}
         }
         let id = self.add(Kind::Directory(implied()), Metadata::new(0o755), NEVER);
+        self.implied += 1;
         self.put(directory, name, id);
         Some(id)
     }

@@ -7,6 +7,10 @@ use super::place::{Cause, Draft};
 use super::warning::{Notes, Oddity};
 use super::{Changeset, Counts, ReadError, links};
 
+/// Directories that a layer may imply, and how many more with each entry: far over what any image has.
+const IMPLIED: u64 = 1 << 16;
+const IMPLIED_BY_EACH: u64 = 16;
+
 /// Makes a tree of the entries of a layer's tar, one after the other. It reads nothing itself: content stays where it is.
 ///
 /// [`read`](super::read()) does all for a tar that can seek, [`read_stream`](super::read_stream) for one that cannot,
@@ -26,12 +30,12 @@ use super::{Changeset, Counts, ReadError, links};
 /// - Left-overs of aufs are nowhere, but hard links to them hold. Attributes for overlay mounts are dropped.
 /// - Refused: whiteouts of nothing, of `.` and of `..`, and what lies below a whiteout's name; hard links to directories, to
 ///   themselves, in a circle, or out of the root; character devices 0:0, numbers Linux has not; names over 255 bytes,
-///   paths over 4,096 names, symbolic links over 4,095 bytes.
+///   paths over 4,096 names, symbolic links over 4,095 bytes, more than 65,536 implied directories and 16 for each entry.
 ///
 /// # Cost
 ///
-/// Time grows as n log n of the headers' bytes, whatever they say. Memory: about 220 bytes for an entry, and its name,
-/// attributes and target; only names of hard links and whiteouts that need it are kept twice.
+/// Time grows as n log n with the bytes of the headers, whatever they say. Memory: 238 bytes an entry, measured with
+/// 200,000 files of 20 a directory (`cargo bench -p ply-layer --bench changeset`), and long attributes and targets.
 ///
 /// ```
 /// use ply_layer::changeset::Reader;
@@ -100,6 +104,16 @@ impl Reader {
 
     fn take(&mut self, entry: &Entry) -> Result<(), Why> {
         self.counts.entries += 1;
+        self.place(entry)?;
+        // A path of 8 KiB can ask for 4,096 directories, two megabytes; and the next one for as many others.
+        let most = IMPLIED + IMPLIED_BY_EACH * self.counts.entries;
+        if self.draft.implied() > most {
+            return Err(format!("over {most} directories that have no entry of their own").into());
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, entry: &Entry) -> Result<(), Why> {
         match name::meaning(&entry.path)? {
             Meaning::Root => self.root(entry),
             Meaning::Entry(path) => self.entry(Tree::ROOT, &path, entry),
