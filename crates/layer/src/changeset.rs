@@ -15,6 +15,7 @@ mod name;
 mod place;
 mod plan;
 mod reader;
+mod trail;
 mod warning;
 mod write;
 

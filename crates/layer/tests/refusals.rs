@@ -92,8 +92,8 @@ fn hard_links() {
 }
 
 /// One entry that only differs from a good one in what is set.
-fn check_entry(entry: Entry, expect: &str) {
-    let error = Reader::new(SOURCE, 0).push(&entry).unwrap_err();
+fn check_entry(entry: &Entry, expect: &str) {
+    let error = Reader::new(SOURCE, 0).push(entry).unwrap_err();
     assert_eq!(error.to_string(), format!("x: {expect} (header at byte 0)"));
 }
 
@@ -101,37 +101,37 @@ fn check_entry(entry: Entry, expect: &str) {
 fn numbers() {
     // 2^32-1 means "leave it" to chown(2).
     for uid in [u64::from(u32::MAX), 1 << 32, u64::MAX] {
-        check_entry(Entry { uid, ..Entry::file("x", 0) }, &format!("its owner is {uid}, over 4294967294"));
+        check_entry(&Entry { uid, ..Entry::file("x", 0) }, &format!("its owner is {uid}, over 4294967294"));
         let gid = uid;
         check_entry(
-            Entry { gid, ..Entry::hard_link("x", "a") },
+            &Entry { gid, ..Entry::hard_link("x", "a") },
             &format!("its group is {gid}, over 4294967294"),
         );
     }
     Reader::new(SOURCE, 0).push(&Entry { uid: (1 << 32) - 2, ..Entry::file("x", 0) }).unwrap();
 
     // On overlayfs, 0:0 is a whiteout.
-    check_entry(entry("c x 0:0").0, "a character device 0:0, a whiteout in disguise");
-    check_entry(entry("c x 4096:0").0, "a device 4096:0, more than Linux has numbers for");
-    check_entry(entry("c x 0:1048576").0, "a device 0:1048576, more than Linux has numbers for");
-    check_entry(Entry { device: None, ..entry("c x 1:3").0 }, "a device without numbers");
+    check_entry(&entry("c x 0:0").0, "a character device 0:0, a whiteout in disguise");
+    check_entry(&entry("c x 4096:0").0, "a device 4096:0, more than Linux has numbers for");
+    check_entry(&entry("c x 0:1048576").0, "a device 0:1048576, more than Linux has numbers for");
+    check_entry(&Entry { device: None, ..entry("c x 1:3").0 }, "a device without numbers");
     for device in [(0, 0), (4095, 1_048_575)] {
         let device = Entry { device: Some(device), ..Entry::new(Kind::BlockDevice, "x") };
         Reader::new(SOURCE, 0).push(&device).unwrap();
     }
     let beyond = "its content ends beyond 64 bits";
-    check_entry(Entry { data_offset: u64::MAX - 1, ..Entry::file("x", 2) }, beyond);
+    check_entry(&Entry { data_offset: u64::MAX - 1, ..Entry::file("x", 2) }, beyond);
     let sparse = Some(vec![Segment { offset: 4, len: 2 }, Segment { offset: 5, len: 1 }]);
-    check_entry(Entry { sparse, ..Entry::file("x", 9) }, beyond);
+    check_entry(&Entry { sparse, ..Entry::file("x", 9) }, beyond);
     let error = Reader::new(SOURCE, u64::MAX).push(&Entry { data_offset: 512, ..Entry::file("x", 1) });
     assert!(error.is_err());
 }
 
 #[test]
 fn symbolic_links() {
-    check_entry(Entry::symlink("x", ""), "a symbolic link to nothing");
+    check_entry(&Entry::symlink("x", ""), "a symbolic link to nothing");
     let long = "t".repeat(4096);
-    check_entry(Entry::symlink("x", &*long), "a symbolic link whose target has 4096 bytes, over 4095");
+    check_entry(&Entry::symlink("x", &*long), "a symbolic link whose target has 4096 bytes, over 4095");
     read_all(&tar(&[&format!("l x -> {}", "t".repeat(4095))])).unwrap();
 }
 

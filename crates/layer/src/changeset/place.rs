@@ -2,6 +2,8 @@
 
 use ply_tree::{Directory, Kind, Metadata, Node, NodeId, Presence, Tree};
 
+use super::trail::Trail;
+
 /// In place of an offset, of a directory in which only whiteouts are: where no layer below has it, it is not there.
 const NEVER: u64 = u64::MAX;
 
@@ -216,44 +218,4 @@ impl Draft {
 
 const fn implied() -> Directory {
     Directory { presence: Presence::Implied, opaque: false }
-}
-
-/// The directories that were gone through last. The next entry mostly lies in the same one.
-#[derive(Debug, Default)]
-struct Trail {
-    root: Option<NodeId>,
-    /// Their names, one after the other.
-    names: Vec<u8>,
-    /// Where the name of each ends.
-    steps: Vec<(usize, NodeId)>,
-}
-
-impl Trail {
-    fn start(&mut self, root: NodeId) {
-        if self.root != Some(root) {
-            self.forget();
-            self.root = Some(root);
-        }
-    }
-
-    fn forget(&mut self) {
-        self.names.clear();
-        self.steps.clear();
-    }
-
-    fn begin(&self, depth: usize) -> usize {
-        depth.checked_sub(1).and_then(|before| self.steps.get(before)).map_or(0, |(end, _)| *end)
-    }
-
-    fn find(&self, depth: usize, name: &[u8]) -> Option<NodeId> {
-        let (end, id) = *self.steps.get(depth)?;
-        (self.names.get(self.begin(depth)..end)? == name).then_some(id)
-    }
-
-    fn go(&mut self, depth: usize, name: &[u8], id: NodeId) {
-        self.names.truncate(self.begin(depth));
-        self.steps.truncate(depth);
-        self.names.extend_from_slice(name);
-        self.steps.push((self.names.len(), id));
-    }
 }
