@@ -59,6 +59,7 @@ fn the_last_of_one_name_wins() {
     check(&["d a", "f a/b", "d a"], &["d a", "f a/b"]);
     check(&["d a", "f a/b", "f a"], &["f a"]);
     check(&["d a", "f a/b", "f a", "d a"], &["d a"]);
+    check(&["f a/b", "f a", "f a/c"], &["i a", "f a/c"]);
     check(&["f a", "d a"], &["d a"]);
     // An older name of the first file stays it.
     check(&["f a 1", "h b => a", "f a 2"], &["f a 2", "f b 1"]);
@@ -154,6 +155,7 @@ fn what_aufs_left_is_nowhere() {
     check(&["d .wh..wh.plnk/", "d .wh..wh.orph", "f .wh..wh.aufs"], &[]);
     check(&["f .wh..wh.plnk/1.2 x", "f a"], &["f a"]);
     check(&["f d/.wh..wh.plnk/.wh.x/y"], &[]);
+    check(&["f d/.wh..wh.plnk/x", "f d/y", "f d/.wh..wh.plnk/z"], &["i d", "f d/y"]);
     check(&["f .wh..wh.foo/.wh..wh..opq"], &[]);
     check(&["f .wh..wh.plnk/1.2 x", "h a => .wh..wh.plnk/1.2", "h b => a"], &["f a x", "h b => a"]);
     check(&["h a => .wh..wh.plnk/1.2", "f .wh..wh.plnk/1.2 x"], &["f a x"]);

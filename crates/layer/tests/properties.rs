@@ -10,8 +10,7 @@ use std::io::Read;
 
 use layers::{SOURCE, Tar, lines, read_all, round_trip, tar};
 use ply_tree::{
-    Device, Directory, Extent, Kind, Last, Metadata, Node, NodeId, Presence, Source, Time, Tree, Xattr, find,
-    walk,
+    Device, Directory, Extent, Kind, Metadata, Node, NodeId, Presence, Source, Time, Tree, Xattr, walk,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -266,78 +265,4 @@ proptest! {
         }
         round_trip(&layer.tree, &Tar(&tar));
     }
-
-    /// A whiteout says nothing of its own layer, so it may stand anywhere in it.
-    #[test]
-    fn whiteouts_may_stand_anywhere(
-        world in prop::sample::select(WORLDS.to_vec()),
-        marks in prop::sample::subsequence(MARKS.to_vec(), 0..=MARKS.len()),
-        places in vec(any::<Index>(), MARKS.len()),
-    ) {
-        let mut entries = world.to_vec();
-        for (mark, place) in marks.iter().zip(&places) {
-            entries.insert(place.index(entries.len() + 1), mark);
-        }
-        let tar = tar(&entries);
-        let tree = read_all(&tar).unwrap().tree;
-        for below in PROBES {
-            prop_assert_eq!(hides(&tree, below), said_to_hide(&entries, below), "{} by {:?}", below, entries);
-        }
-        for real in world {
-            let found = find(&tree, &real.as_bytes()[2..], Last::Keep).unwrap().unwrap();
-            prop_assert_eq!(tree.get(found.id).unwrap().is_directory(), real.starts_with('d'));
-        }
-    }
-}
-
-/// Layers without whiteouts, in which nothing replaces anything.
-const WORLDS: [&[&str]; 8] = [
-    &[],
-    &["f a"],
-    &["d a"],
-    &["f a/b/c"],
-    &["d a", "f a/b"],
-    &["f a/b/c", "d a/b"],
-    &["f d/e", "f a/b/c"],
-    &["f d", "d a/b"],
-];
-const MARKS: [&str; 7] =
-    ["f .wh.a", "f a/.wh.b", "f a/b/.wh.c", "f a/.wh..wh..opq", "f a/b/.wh..wh..opq", "f .wh.d", "f d/.wh.e"];
-/// Paths of a layer below.
-const PROBES: [&str; 10] = ["x", "a", "a/x", "a/b", "a/b/x", "a/b/c", "a/b/c/x", "d", "d/e", "d/x"];
-
-/// Whether nothing is left of what a layer below has at a path, its attributes included.
-fn hides(tree: &Tree, below: &str) -> bool {
-    let (mut here, mut hidden) = (Tree::ROOT, false);
-    for name in below.split('/') {
-        let directory = tree.get(here).unwrap();
-        hidden |= matches!(directory.kind, Kind::Directory(Directory { opaque: true, .. }));
-        let Some(next) = tree.child(here, name.as_bytes()) else { return hidden };
-        here = next;
-        if !tree.get(here).unwrap().is_directory() {
-            return true;
-        }
-    }
-    hidden
-        || matches!(
-            tree.get(here).unwrap().kind,
-            Kind::Directory(Directory { presence: Presence::Explicit, .. })
-        )
-}
-
-/// The same, from the words of `layer.md` alone.
-fn said_to_hide(entries: &[&str], below: &str) -> bool {
-    let at_or_above = |path: &str| below == path || below.starts_with(&format!("{path}/"));
-    entries.iter().any(|entry| {
-        let (kind, path) = entry.split_at(2);
-        let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let joined =
-            |name: &str| if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
-        match name.strip_prefix(".wh.") {
-            Some(".wh..opq") => at_or_above(directory) && below != directory,
-            Some(hidden) => at_or_above(&joined(hidden)),
-            None if kind == "d " => below == path,
-            None => at_or_above(path),
-        }
-    })
 }
