@@ -6,6 +6,7 @@ mod error;
 pub mod history;
 pub mod list;
 pub mod load;
+mod measure;
 pub mod prune;
 mod receive;
 pub mod remove;

@@ -128,7 +128,7 @@ impl Engine<'_> {
                 if listed.is_empty() || !labels_match(&image.config.value.labels(), filter) {
                     continue;
                 }
-                crate::select::measure_members(&archive, image, &mut view)?;
+                crate::measure::measure_members(&archive, image, &mut view)?;
                 let digest = packed.root.as_ref().filter(|_| !view.made).map(|root| root.digest);
                 let (size, id) = (view.size(), image.id());
                 rows.extend(listed.into_iter().map(|name| Row { name, digest, id, created, size }));
@@ -171,7 +171,7 @@ impl Engine<'_> {
             .collect();
         for record in unknown {
             let mut view = self.stored_view(&catalog, &record.facts, &Which::Host)?;
-            let learnt = crate::select::measure(&self.store, &mut view)?;
+            let learnt = crate::measure::measure(&self.store, &mut view)?;
             self.store.remember(&learnt);
         }
         Ok(())

@@ -228,7 +228,7 @@ impl Engine<'_> {
     fn plain_len(&self, blob: &Descriptor) -> Result<u64, Error> {
         let region = ply_image::BlobSource::region(&self.store, &blob.digest)?;
         let region = region.ok_or(ply_image::BlobError::Absent(blob.digest))?;
-        Ok(crate::select::count(&region).map_err(Error::within(format!("blob {}", blob.digest)))?.plain)
+        Ok(crate::measure::count(&region).map_err(Error::within(format!("blob {}", blob.digest)))?.plain)
     }
 
     /// An attestation's manifest and what it names, as far as they are here.
