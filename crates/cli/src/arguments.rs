@@ -1,5 +1,7 @@
 //! The command line: verbs and flags, spelled as Docker spells them where Docker has them.
 
+pub(crate) mod switches;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -10,10 +12,13 @@ use crate::help::HELP;
 /// Container images without a daemon.
 #[derive(Debug, Parser)]
 #[command(name = "ply", version, override_help = HELP, subcommand_required = true, arg_required_else_help = true)]
-#[command(max_term_width = 110, disable_help_subcommand = true)]
+#[command(max_term_width = 110, disable_version_flag = true)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,
+    /// Print the version
+    #[arg(short = 'V', visible_short_alias = 'v', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }
@@ -46,7 +51,8 @@ pub(crate) enum Verb {
     Check(Check),
     /// Print a script that completes verbs, flags and images: `ply completion bash > FILE`, and source it
     Completion {
-        /// bash, zsh, fish, elvish or powershell
+        /// Which shell
+        #[arg(value_parser = crate::complete::SHELLS)]
         shell: String,
     },
     /// Write a man page for each verb
@@ -59,14 +65,14 @@ pub(crate) enum Verb {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Image {
-    #[command(visible_alias = "list")]
+    #[command(alias = "list")]
     Ls(Images),
     Load(Load),
     Save(Save),
     Inspect(Inspect),
     History(History),
     Tag(Tag),
-    #[command(visible_alias = "remove")]
+    #[command(alias = "remove")]
     Rm(Rmi),
     Prune(Prune),
 }
@@ -242,7 +248,7 @@ pub(crate) struct History {
 )]
 pub(crate) struct Layers {
     /// Only DiffIDs, whole
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "json")]
     pub(crate) quiet: bool,
     /// Digests with all their digits
     #[arg(long)]

@@ -65,7 +65,9 @@ impl Drawn {
                 continue;
             }
             let line = match task.total {
-                Some(_) => "{prefix}  {bar:30}  {decimal_bytes} of {decimal_total_bytes}  {msg}",
+                Some(_) => {
+                    "{prefix}  {bar:30}  {decimal_bytes} of {decimal_total_bytes}  {decimal_bytes_per_sec}  {msg}"
+                }
                 None => "{prefix}  {spinner}  {decimal_bytes}  {decimal_bytes_per_sec}",
             };
             let bar = all.add(bar(task.total)).with_style(style(line));
@@ -73,7 +75,14 @@ impl Drawn {
             bars.push(Some(bar));
         }
         let total: Option<u64> = tasks.iter().map(|t| t.total).sum();
-        let line = "{msg}{decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
+        let line = match (tasks.len(), total) {
+            // Its one bar says it all.
+            (1, _) => "",
+            (_, Some(_)) => {
+                "{msg}{decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left"
+            }
+            (_, None) => "{msg}{decimal_bytes}, {decimal_bytes_per_sec}",
+        };
         let total = all.add(bar(total)).with_style(style(line));
         total.set_message(format!("0 of {} layers, ", tasks.len()));
         Self { all, bars, total, done: AtomicUsize::new(0) }

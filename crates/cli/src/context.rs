@@ -18,7 +18,8 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(global: &Global) -> Result<Self, Error> {
         let interrupted = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
             // The second one ends the program at once, should the first not be heeded.
             let twice =
                 signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted));
@@ -37,6 +38,11 @@ impl Context {
     /// Whether somebody pressed Ctrl-C.
     pub(crate) fn interrupted(&self) -> bool {
         self.bars.interrupted()
+    }
+
+    /// Takes away what is drawn.
+    pub(crate) fn hide_bars(&self) {
+        plywood::Watch::finish(&self.bars);
     }
 
     pub(crate) fn engine(&self) -> Result<Engine<'_>, Error> {

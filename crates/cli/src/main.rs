@@ -8,6 +8,7 @@ mod escape;
 mod help;
 mod output;
 mod report;
+mod stdin;
 mod table;
 mod template;
 mod units;
@@ -18,13 +19,14 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, switches};
 use crate::context::Context;
 use crate::report::{Exit, Failure, report};
 
 fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(Arguments::command).complete();
-    let arguments = match Arguments::try_parse() {
+    let args = switches::plain(std::env::args_os(), &Arguments::command());
+    let arguments = match Arguments::try_parse_from(args) {
         Ok(arguments) => arguments,
         Err(error) => return report::usage(&error),
     };
@@ -32,7 +34,10 @@ fn main() -> ExitCode {
         Ok(context) => context,
         Err(error) => return report(&error.into()),
     };
-    match verbs::run(&context, arguments.verb) {
+    let ended = verbs::run(&context, arguments.verb);
+    // Bars that are still drawn would wipe what is said next.
+    context.hide_bars();
+    match ended {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Failed) => ExitCode::FAILURE,
         // The one who pressed Ctrl-C stopped the other end of the pipe as well: what it left is no news.

@@ -1,15 +1,17 @@
 //! Results go to stdout, whole, and a reader who has seen enough is no error.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
+use crate::escape::{self, Lines};
 use crate::report::Failure;
 
-/// Prints text to stdout.
+/// Prints text to stdout. A terminal gets nothing that it would obey: templates and JSON hold what images say.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
+    let text = if out.is_terminal() { escape::text(text, Lines::Keep) } else { text.into() };
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() == ErrorKind::BrokenPipe => Err(Failure::Closed),
         Err(e) => Err(Failure::Message(format!("cannot write to stdout: {e}"))),

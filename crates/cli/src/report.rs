@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use plywood::Error;
+use clap::error::{ContextKind, ContextValue};
+use plywood::{BlobError, DocumentError, Error};
 
 use crate::escape::{self, Lines};
 use crate::template::TemplateError;
@@ -59,7 +60,10 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
             ExitCode::FAILURE
         }
         Failure::Load(error) => {
-            let hint = hint(error).unwrap_or_else(|| ". Nothing was loaded.".to_owned());
+            let hint = match hint(error) {
+                Some(hint) if hint.ends_with("Nothing was loaded.") => hint,
+                hint => format!("{}. Nothing was loaded.", hint.unwrap_or_default()),
+            };
             say(&format!("{}{hint}", chain(error)));
             ExitCode::FAILURE
         }
@@ -95,6 +99,10 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         let _ = write!(std::io::stdout(), "{}", error.render());
         return ExitCode::SUCCESS;
     }
+    if let Some(why) = not_yet(error) {
+        say(&why);
+        return ExitCode::from(2);
+    }
     let text = error.render().to_string();
     let _ = write!(
         std::io::stderr(),
@@ -104,19 +112,51 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
+/// Verbs of Docker's that are to come, and what does their work meanwhile.
+fn not_yet(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(verb)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let instead = match verb.as_str() {
+        "pull" => "`skopeo copy docker://NAME oci-archive:FILE`, then `ply load -i FILE`",
+        "push" => "`ply save --format oci -o FILE NAME`, then `skopeo copy oci-archive:FILE docker://NAME`",
+        "login" | "logout" => "`skopeo login`",
+        "run" | "create" | "ps" | "rm" | "exec" | "cp" | "commit" | "export" | "import" | "diff" => {
+            "images only, until there are containers"
+        }
+        "build" => "`buildah build`, then `buildah push IMAGE docker-archive:FILE` and `ply load -i FILE`",
+        _ => return None,
+    };
+    Some(format!("{verb} is not there yet: {instead}"))
+}
+
 /// An error and its causes on one line, none told twice.
 fn chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut next = std::error::Error::source(error);
     while let Some(cause) = next {
         let cause_text = cause.to_string();
-        if !cause_text.is_empty() && !text.ends_with(&cause_text) {
+        if cause_text.contains(&text) {
+            // A cause that names the place itself says it all: `app.tar: cannot open app.tar`.
+            text = cause_text;
+        } else if !cause_text.is_empty() && !text.ends_with(&cause_text) {
             text.push_str(": ");
             text.push_str(&cause_text);
         }
         next = cause.source();
     }
-    text
+    without_numbers(&text)
+}
+
+/// The system's words without its numbers: `No such file or directory (os error 2)`.
+fn without_numbers(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(')') {
+            Some((number, rest)) if number.bytes().all(|byte| byte.is_ascii_digit()) => plain.push_str(rest),
+            _ => plain.push_str(&format!(" (os error {part}")),
+        }
+    }
+    plain
 }
 
 /// The first of an error and its causes that is one of ours with a hint.
@@ -124,8 +164,22 @@ fn hint(error: &Error) -> Option<String> {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(at) = next {
         match at.downcast_ref::<Error>() {
+            Some(Error::NoSuchImage { wanted, .. }) if std::path::Path::new(wanted).exists() => {
+                return Some(format!(". There is a file of that name: write ./{wanted}"));
+            }
             Some(Error::NoSuchImage { nearest: Some(nearest), .. }) => {
                 return Some(format!(". Did you mean {nearest}?"));
+            }
+            Some(Error::NotInArchive { names, .. }) if !names.is_empty() => {
+                return Some(format!("; it holds {}", names.join(", ")));
+            }
+            Some(
+                Error::Document(DocumentError::Blob(BlobError::Absent(_)))
+                | Error::Blob(BlobError::Absent(_)),
+            ) => {
+                return Some(
+                    ". `ply check --repair ARCHIVE` takes it from any archive that has it".to_owned(),
+                );
             }
             Some(Error::Ambiguous { candidates, .. }) => {
                 let list: Vec<String> = candidates
@@ -140,8 +194,13 @@ fn hint(error: &Error) -> Option<String> {
             }
             Some(Error::LayersMissing { layers }) => {
                 let mut text = ":".to_owned();
-                for (id, by) in layers {
-                    text.push_str(&format!("\n  {id}  {}", crate::table::ellipsis(by, 60)));
+                for layer in layers {
+                    let by = crate::table::ellipsis(&layer.created_by, 60);
+                    text.push_str(&format!("\n  {}  {by}", layer.diff_id));
+                    // A name that is the digest once more tells nobody anything.
+                    if !layer.wanted.contains(&layer.diff_id.0.hex()) {
+                        text.push_str(&format!(" ({})", layer.wanted));
+                    }
                 }
                 text.push_str(
                     "\nLoad the image they belong to first, or save without --without. Nothing was loaded.",

@@ -43,14 +43,16 @@ impl Table {
     }
 }
 
-/// At most so many columns of a terminal, the last one `…` where something was left out (Docker's `Ellipsis`).
+/// At most so many columns of a terminal, the last one `…` where something was left out (Docker's `Ellipsis`, to which
+/// a letter is two wide or one).
 pub(crate) fn ellipsis(text: &str, width: usize) -> Cow<'_, str> {
-    if text.width() <= width {
+    let columns = |letter: char| if letter.width() == Some(2) { 2 } else { 1 };
+    if text.chars().map(columns).sum::<usize>() <= width {
         return Cow::Borrowed(text);
     }
     let mut used = 0;
-    let kept = text.chars().take_while(|character| {
-        used += character.width().unwrap_or(0);
+    let kept = text.chars().take_while(|letter| {
+        used += columns(*letter);
         used < width
     });
     Cow::Owned(kept.chain((width > 0).then_some('…')).collect())

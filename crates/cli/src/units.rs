@@ -40,29 +40,28 @@ fn without_trailing_zeros(number: &str) -> &str {
     }
 }
 
-/// A span of time, rounded as go-units' `HumanDuration` does: `About an hour`, `3 weeks`.
-pub(crate) fn duration(span: Duration) -> String {
-    const HOUR: u64 = 3600;
-    const DAY: u64 = 24 * HOUR;
-    const WEEK: u64 = 7 * DAY;
-    const MONTH: u64 = 30 * DAY;
-    const YEAR: u64 = 365 * DAY;
+/// A number of things: `1 name`, `3 names`.
+pub(crate) fn count(n: usize, thing: &str) -> String {
+    if n == 1 { format!("1 {thing}") } else { format!("{n} {thing}s") }
+}
 
+/// A span of time, cut as go-units' `HumanDuration` does: `About an hour`, `3 weeks`.
+pub(crate) fn duration(span: Duration) -> String {
     let seconds = span.as_secs();
-    // Half a unit and more counts as a whole one.
-    let rounded = |unit: u64| (seconds + unit / 2) / unit;
-    match seconds {
-        0 => "Less than a second".to_owned(),
-        1 => "1 second".to_owned(),
-        2..60 => format!("{seconds} seconds"),
-        60..120 => "About a minute".to_owned(),
-        120..HOUR => format!("{} minutes", seconds / 60),
-        _ if rounded(HOUR) == 1 => "About an hour".to_owned(),
-        _ if rounded(HOUR) < 48 => format!("{} hours", rounded(HOUR)),
-        _ if seconds < 2 * WEEK => format!("{} days", rounded(DAY)),
-        _ if seconds < 2 * MONTH => format!("{} weeks", rounded(WEEK)),
-        _ if seconds < 2 * YEAR => format!("{} months", rounded(MONTH)),
-        _ => format!("{} years", rounded(YEAR)),
+    // Half an hour and more counts as a whole one; what is larger is cut.
+    let hours = (seconds + 1800) / 3600;
+    match (seconds, hours) {
+        (0, _) => "Less than a second".to_owned(),
+        (1, _) => "1 second".to_owned(),
+        (2..60, _) => format!("{seconds} seconds"),
+        (60..120, _) => "About a minute".to_owned(),
+        (120..3600, _) => format!("{} minutes", seconds / 60),
+        (_, ..2) => "About an hour".to_owned(),
+        (_, ..48) => format!("{hours} hours"),
+        (_, ..336) => format!("{} days", hours / 24),
+        (_, ..1440) => format!("{} weeks", hours / 24 / 7),
+        (_, ..17_520) => format!("{} months", hours / 24 / 30),
+        _ => format!("{} years", seconds / 3600 / 24 / 365),
     }
 }
 
@@ -131,7 +130,7 @@ mod tests {
         check(7.0 * DAY, "7 days");
         check(13.0 * DAY + 5.0 * HOUR, "13 days");
         check(2.0 * WEEK, "2 weeks");
-        check(2.0 * WEEK + 4.0 * DAY, "3 weeks");
+        check(2.0 * WEEK + 4.0 * DAY, "2 weeks");
         check(3.0 * WEEK, "3 weeks");
         check(4.0 * WEEK, "4 weeks");
         check(4.0 * WEEK + 3.0 * DAY, "4 weeks");
@@ -146,5 +145,12 @@ mod tests {
         check(24.0 * MONTH, "24 months");
         check(2.0 * YEAR, "2 years");
         check(3.0 * YEAR + 2.0 * MONTH, "3 years");
+        // As the docker command was seen to print them.
+        check(60.0 * HOUR, "2 days");
+        check(330.0 * HOUR, "13 days");
+        check(430.0 * HOUR, "2 weeks");
+        check(1000.0 * HOUR, "5 weeks");
+        check(2000.0 * HOUR, "2 months");
+        check(1000.0 * DAY, "2 years");
     }
 }

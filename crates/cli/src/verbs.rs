@@ -40,6 +40,16 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
     }
 }
 
+/// A format that somebody gave; an empty one is none, since scripts write `--format "$FORMAT"`.
+fn given(format: Option<&str>) -> Option<&str> {
+    format.filter(|format| !format.is_empty())
+}
+
+/// Whether a listing is the usual table, of which `-q` leaves the IDs.
+fn is_table(format: Option<&str>) -> bool {
+    given(format).is_none_or(|format| format == "table")
+}
+
 /// Reads `--platform` of a verb that takes several.
 fn platforms(list: Option<&str>) -> Result<Platforms, Failure> {
     match list {
@@ -57,6 +67,10 @@ fn platform(text: &str) -> Result<plywood::Platform, Failure> {
 /// A name that is to be given, with a tag.
 fn new_name(text: &str) -> Result<ply_reference::Reference, Failure> {
     let name = ply_reference::Reference::parse(text).map_err(Error::from)?;
+    if name.name().familiar() == "sha256" {
+        let why = "refusing to create an ambiguous tag using digest algorithm as name";
+        return Err(Failure::Message(why.to_owned()));
+    }
     if name.digest().is_some() {
         return Err(Failure::Message(format!("{text}: a name that is given cannot hold a digest")));
     }

@@ -177,7 +177,7 @@ mod tests {
         check("2026-11-21T12:00:00Z", "2 days ago", "2 days ago");
         check("2026-11-23T11:00:00Z", "About an hour ago", "About an hour ago");
         check("2027-01-01T00:00:00Z", "Less than a second ago", "Less than a second ago");
-        check("1970-01-01T00:00:00Z", "57 years ago", "N/A");
+        check("1970-01-01T00:00:00Z", "56 years ago", "N/A");
         check("0001-01-01T00:00:00Z", "", "N/A");
         check("0001-01-01T00:00:01Z", "292 years ago", "N/A");
     }

@@ -105,6 +105,13 @@ impl FromStr for Platform {
             return Err(error());
         }
         let platform = match parts[..] {
+            // One word alone leaves the other to the host, as containerd's parser has it.
+            [os] if SYSTEMS.contains(&os) => Self { os: os.to_owned(), ..Self::host() },
+            [architecture]
+                if ARCHITECTURES.contains(&Self::new("", architecture).normal().architecture.as_str()) =>
+            {
+                Self::new(&Self::host().os, architecture)
+            }
             [os, architecture] => Self::new(os, architecture),
             [os, architecture, variant] => {
                 Self { variant: variant.to_owned(), ..Self::new(os, architecture) }
@@ -114,6 +121,30 @@ impl FromStr for Platform {
         Ok(platform.normal())
     }
 }
+
+/// Operating systems, as Go names them (`go tool dist list`).
+const SYSTEMS: &[&str] = &[
+    "aix",
+    "android",
+    "darwin",
+    "dragonfly",
+    "freebsd",
+    "illumos",
+    "ios",
+    "js",
+    "linux",
+    "netbsd",
+    "openbsd",
+    "plan9",
+    "solaris",
+    "wasip1",
+    "windows",
+];
+/// Processors, as Go names them.
+const ARCHITECTURES: &[&str] = &[
+    "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le",
+    "riscv64", "s390x", "wasm",
+];
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,7 +171,10 @@ mod tests {
         check("linux/arm/6", Some("linux/arm/v6"));
         check("linux/armel", Some("linux/arm/v6"));
         check("linux/i386", Some("linux/386"));
-        check("linux", None);
+        check("linux", Some(&format!("linux/{}", Platform::host().architecture)));
+        check("aarch64", Some("linux/arm64"));
+        check("s390x", Some("linux/s390x"));
+        check("toaster", None);
         check("linux//v8", None);
         check("linux/amd64/v1/x", None);
         check("lin ux/amd64", None);

@@ -19,6 +19,14 @@ pub enum Error {
         /// A name that looks much like it.
         nearest: Option<String>,
     },
+    /// No image in an archive answers to this.
+    #[error("No such image: {wanted}")]
+    NotInArchive {
+        /// What was asked for.
+        wanted: String,
+        /// What the archive holds.
+        names: Vec<String>,
+    },
     /// More than one image answers to this.
     #[error("{wanted} begins {} image IDs", candidates.len())]
     Ambiguous {
@@ -51,10 +59,10 @@ pub enum Error {
         by: &'static str,
     },
     /// An archive leaves out layers that are not here either.
-    #[error("lacks {}, and {} not here either", layers_word(layers.len()), if layers.len() == 1 { "it is" } else { "they are" })]
+    #[error("the archive lacks {}, and {} not here either", layers_word(layers.len()), if layers.len() == 1 { "it is" } else { "they are" })]
     LayersMissing {
-        /// DiffID, and the command that made it, of each.
-        layers: Vec<(DiffId, String)>,
+        /// From the bottom up.
+        layers: Vec<Lacking>,
     },
     /// What removing or replacing would break.
     #[error("{0}")]
@@ -85,6 +93,17 @@ pub enum Error {
     /// A blob.
     #[error(transparent)]
     Blob(#[from] BlobError),
+}
+
+/// A layer that an archive leaves out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lacking {
+    /// Digest of its plain tar.
+    pub diff_id: DiffId,
+    /// The command that made it; empty where nobody says.
+    pub created_by: String,
+    /// The member that the archive's documents name, and that is no file there.
+    pub wanted: String,
 }
 
 fn layers_word(n: usize) -> String {

@@ -6,6 +6,7 @@ mod error;
 pub mod history;
 pub mod list;
 pub mod load;
+mod measure;
 pub mod prune;
 mod receive;
 pub mod remove;
@@ -17,10 +18,10 @@ mod view;
 mod watch;
 
 pub use engine::Engine;
-pub use error::Error;
+pub use error::{Error, Lacking};
 pub use select::{Candidate, Platforms};
 pub use view::{View, ViewLayer};
 pub use watch::{Silent, Task, Watch};
 
 pub use ply_archive::{Format, Place, PlannedLayer};
-pub use ply_image::{ChainId, DiffId, Platform, PlatformError, Timestamp};
+pub use ply_image::{BlobError, ChainId, DiffId, DocumentError, Platform, PlatformError, Timestamp};

@@ -66,7 +66,8 @@ impl Engine<'_> {
     }
 
     fn sifted<'c>(&self, catalog: &'c Catalog, filter: &Filter) -> Result<Vec<Brief<'c>>, Error> {
-        let bounds = Bounds::new(catalog, filter)?;
+        let made = |wanted: &str| Ok(find(catalog, wanted)?.facts.image.and_then(|image| image.created));
+        let bounds = Bounds::new(filter, made)?;
         // Nameless entries come first, so whatever has a name too is known when it is needed.
         let nameless = catalog.briefs().take_while(|brief| brief.name.is_none()).count();
         let named: HashSet<Digest> = if nameless == 0 {
@@ -81,7 +82,11 @@ impl Engine<'_> {
             if brief.name.is_none() && (named.contains(&brief.id) || !seen.insert(brief.id)) {
                 continue;
             }
-            if bounds.admits(filter, &brief) && self.labels_admit(filter, catalog, &brief)? {
+            let matches =
+                |p: &Pattern| brief.name.and_then(parse_canonical).is_some_and(|name| p.matches(&name));
+            if bounds.admits(filter, brief.name.is_some(), matches, brief.created)
+                && self.labels_admit(filter, catalog, &brief)?
+            {
                 chosen.push(brief);
             }
         }
@@ -89,13 +94,22 @@ impl Engine<'_> {
         Ok(chosen)
     }
 
-    /// Lists the images of an archive that is not loaded, in its own order.
+    /// Lists the images of an archive that is not loaded, in its own order. Images that a filter names are looked for
+    /// in the archive.
     ///
     /// # Errors
-    /// It cannot be read, or a layer that must be read to be counted is damaged.
-    pub fn list_archive(&self, place: &Place) -> Result<Vec<Row>, Error> {
+    /// It cannot be read, a layer that must be read to be counted is damaged, or a filter names an image that is not
+    /// in it.
+    pub fn list_archive(&self, place: &Place, filter: &Filter) -> Result<Vec<Row>, Error> {
         let path = place.path.display().to_string();
-        let archive = Archive::open(&place.path).map_err(Error::within(path))?;
+        let archive = Archive::open(&place.path).map_err(Error::within(path.clone()))?;
+        let made = |wanted: &str| {
+            let found = archive.contents.images.iter().find(|packed| crate::select::answers(packed, wanted));
+            let image = found.and_then(|packed| packed.images.first());
+            let image = image.ok_or_else(|| crate::select::not_in(&archive, wanted));
+            Ok(image?.config.value.created())
+        };
+        let bounds = Bounds::new(filter, made).map_err(Error::within(path))?;
         let mut rows = Vec::new();
         for packed in &archive.contents.images {
             if place.name.as_ref().is_some_and(|name| !crate::select::answers(packed, name)) {
@@ -103,14 +117,21 @@ impl Engine<'_> {
             }
             for image in &packed.images {
                 let mut view = packed_view(packed, image);
-                crate::select::measure_members(&archive, image, &mut view)?;
-                let digest = packed.root.as_ref().filter(|_| !view.made).map(|root| root.digest);
-                let (created, size, id) = (view.created(), view.size(), image.id());
-                let row = |name| Row { name, digest, id, created, size };
-                if packed.names.is_empty() {
-                    rows.push(row(None));
+                let names = packed.names.iter().map(Some).chain(packed.names.is_empty().then_some(None));
+                let created = view.created();
+                let admitted = |name: &Option<&Reference>| {
+                    let matches = |p: &Pattern| name.is_some_and(|name| p.matches(name));
+                    bounds.admits(filter, name.is_some(), matches, created)
+                };
+                let listed: Vec<Option<Reference>> =
+                    names.filter(admitted).map(Option::<&_>::cloned).collect();
+                if listed.is_empty() || !labels_match(&image.config.value.labels(), filter) {
+                    continue;
                 }
-                rows.extend(packed.names.iter().cloned().map(|name| row(Some(name))));
+                crate::measure::measure_members(&archive, image, &mut view)?;
+                let digest = packed.root.as_ref().filter(|_| !view.made).map(|root| root.digest);
+                let (size, id) = (view.size(), image.id());
+                rows.extend(listed.into_iter().map(|name| Row { name, digest, id, created, size }));
             }
         }
         Ok(rows)
@@ -150,7 +171,7 @@ impl Engine<'_> {
             .collect();
         for record in unknown {
             let mut view = self.stored_view(&catalog, &record.facts, &Which::Host)?;
-            let learnt = crate::select::measure(&self.store, &mut view)?;
+            let learnt = crate::measure::measure(&self.store, &mut view)?;
             self.store.remember(&learnt);
         }
         Ok(())
@@ -191,24 +212,23 @@ struct Bounds {
 }
 
 impl Bounds {
-    fn new(catalog: &Catalog, filter: &Filter) -> Result<Self, Error> {
-        let made = |wanted: &String| -> Result<Option<Timestamp>, Error> {
-            Ok(find(catalog, wanted)?.facts.image.and_then(|image| image.created))
-        };
-        let all = |wanted: &[String]| wanted.iter().map(made).collect::<Result<Vec<_>, _>>();
+    fn new(filter: &Filter, made: impl Fn(&str) -> Result<Option<Timestamp>, Error>) -> Result<Self, Error> {
+        let all = |wanted: &[String]| wanted.iter().map(|w| made(w)).collect::<Result<Vec<_>, _>>();
         let before = all(&filter.before)?.into_iter().flatten().min();
         let since = all(&filter.since)?.into_iter().flatten().max();
         Ok(Self { before: before.into_iter().chain(filter.until).min(), since })
     }
 
-    fn admits(&self, filter: &Filter, row: &Brief<'_>) -> bool {
-        filter.dangling.is_none_or(|dangling| dangling == row.name.is_none())
-            && self.before.is_none_or(|before| row.created < Some(before))
-            && self.since.is_none_or(|since| row.created > Some(since))
-            && (filter.references.is_empty()
-                || row
-                    .name
-                    .and_then(parse_canonical)
-                    .is_some_and(|name| filter.references.iter().any(|p| p.matches(&name))))
+    fn admits(
+        &self,
+        filter: &Filter,
+        is_named: bool,
+        matches: impl Fn(&Pattern) -> bool,
+        created: Option<Timestamp>,
+    ) -> bool {
+        filter.dangling.is_none_or(|dangling| dangling != is_named)
+            && self.before.is_none_or(|before| created < Some(before))
+            && self.since.is_none_or(|since| created > Some(since))
+            && (filter.references.is_empty() || filter.references.iter().any(matches))
     }
 }

@@ -12,6 +12,7 @@ use ply_layer::Compression;
 use ply_reference::Reference;
 use ply_store::{Catalog, Ingest, IngestBlob, Names};
 
+use crate::error::Lacking;
 use crate::receive::{Received, small};
 use crate::select::{Platforms, platform_of};
 use crate::transfer::{BLOCK, Expected, Job, Moved, Origin, Out, layer_place, verify};
@@ -141,13 +142,20 @@ impl Engine<'_> {
         let images = loaded.images.clone();
         loaded.moved = ingest.commit(|names, catalog| {
             let mut moved = Vec::new();
+            // Of two images with one name in an archive the last has it, and the first is told to have lost it.
+            let mut just_named: HashMap<Digest, Digest> = HashMap::new();
             for (image, root) in images.iter().zip(&targets) {
                 if image.names.is_empty() {
                     names.keep(root);
                 }
                 for name in &image.names {
-                    moved.extend(point(names, catalog, name, root, image.id, options.no_clobber)?);
+                    let id_of = |target: &Digest| {
+                        let known = || Some(catalog.target(target)?.image?.id);
+                        just_named.get(target).copied().or_else(known)
+                    };
+                    moved.extend(point(names, id_of, name, root, image.id, options.no_clobber)?);
                 }
+                just_named.insert(root.digest, image.id);
             }
             Ok::<_, Error>(moved)
         })?;
@@ -212,7 +220,8 @@ impl Engine<'_> {
                 continue;
             }
             let Some(blob) = best(&here, layer) else {
-                lacking.push((layer.diff_id, created_by(image, *at)));
+                let created_by = created_by(image, *at);
+                lacking.push(Lacking { diff_id: layer.diff_id, created_by, wanted: layer.wanted.clone() });
                 continue;
             };
             let from = Origin::Blob(&self.store, blob.digest, self.store.size(&blob.digest)?);
@@ -313,8 +322,12 @@ fn choose<'a>(
 ) -> Result<Vec<Choice<'a>>, Error> {
     let images: Vec<&Packed> = match &options.only {
         Some(name) => {
-            let at = archive.contents.images.iter().find(|p| crate::select::answers(p, name));
-            vec![at.ok_or_else(|| Error::NoSuchImage { wanted: name.clone(), nearest: None })?]
+            let found: Vec<&Packed> =
+                archive.contents.images.iter().filter(|p| crate::select::is_wanted(p, name)).collect();
+            if found.is_empty() {
+                return Err(crate::select::not_in(archive, name));
+            }
+            found
         }
         None => archive.contents.images.iter().collect(),
     };
@@ -571,7 +584,7 @@ fn read_blob(archive: &Archive, blob: &Descriptor) -> Result<Vec<u8>, Error> {
 /// Points a name at an image. One that named another image says so, and that image stays, without the name.
 pub(crate) fn point(
     names: &mut Names,
-    catalog: &Catalog,
+    id_of: impl Fn(&Digest) -> Option<Digest>,
     name: &Reference,
     root: &Descriptor,
     id: Digest,
@@ -579,7 +592,7 @@ pub(crate) fn point(
 ) -> Result<Option<(Reference, Digest)>, Error> {
     let canonical = name.canonical();
     let old = names.get(&canonical).cloned();
-    let old_id = old.as_ref().and_then(|d| catalog.target(&d.digest)?.image).map(|i| i.id);
+    let old_id = old.as_ref().and_then(|d| id_of(&d.digest));
     // Another platform of the same index is the same image.
     let moves = old.as_ref().is_some_and(|old| old.digest != root.digest) && old_id != Some(id);
     if moves && no_clobber {

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use ply_digest::Digest;
 use ply_image::{ChainId, DiffId, chain_ids};
-use ply_reference::Reference;
+use ply_reference::{Query, Reference};
 use ply_store::{Catalog, Facts, Names, Record};
 
-use crate::select::{find, parse_canonical};
+use crate::select::{Found, find, parse_canonical};
 use crate::{Engine, Error};
 
 /// What was removed, in the order Docker tells it.
@@ -33,6 +33,7 @@ impl Engine<'_> {
     pub fn remove(&self, wanted: &str, force: bool) -> Result<Removed, Error> {
         let (mut removed, candidates) = self.store.edit(|names, catalog| {
             let found = find(catalog, wanted)?;
+            refuse_digest(wanted, catalog, &found)?;
             let mut removed = Removed::default();
             let entries: Vec<Record> = entries_of(catalog, &found.facts);
             match &found.by_name {
@@ -82,10 +83,28 @@ fn entries_of(catalog: &Catalog, facts: &Facts) -> Vec<Record> {
     same.iter().flat_map(|f| catalog.entries_of(&f.target).collect::<Vec<_>>()).collect()
 }
 
+/// A digest is no name of its own here: it belongs to every tag of its repository that points there.
+fn refuse_digest(wanted: &str, catalog: &Catalog, found: &Found) -> Result<(), Error> {
+    let query = Query::parse(wanted)?;
+    let Some(reference) = query.reference().filter(|r| r.digest().is_some()) else { return Ok(()) };
+    let repository = reference.name();
+    let tags: Vec<String> = catalog
+        .entries_of(&found.facts.target)
+        .filter_map(|record| parse_canonical(record.name.as_deref()?))
+        .filter(|name| name.name() == repository)
+        .map(|name| name.familiar())
+        .collect();
+    let wanted = crate::error::shown(wanted);
+    Err(Error::Conflict(format!("{wanted} goes with the last tag of it: remove {}", tags.join(", "))))
+}
+
+/// Takes a name away. The digest that the image is known by in its repository goes with the last tag there.
 fn untag(names: &mut Names, removed: &mut Removed, name: &Reference, facts: &Facts) {
     names.remove(&name.canonical());
     removed.untagged.push(name.familiar());
-    if facts.image.as_ref().is_some_and(|image| !image.made) {
+    let given = facts.image.as_ref().is_some_and(|image| !image.made);
+    let stays = names.names_of(&facts.target).filter_map(parse_canonical).any(|o| o.name() == name.name());
+    if given && !stays {
         removed.untagged.push(format!("{}@{}", name.name().familiar(), facts.target));
     }
 }
@@ -95,8 +114,7 @@ fn untag_all(names: &mut Names, removed: &mut Removed, entries: &[Record], force
         .iter()
         .filter_map(|r| Some((r.name.as_deref().and_then(parse_canonical)?, &r.facts)))
         .collect();
-    let repositories: HashSet<String> = named.iter().map(|(name, _)| name.name().canonical()).collect();
-    if repositories.len() > 1 && !force {
+    if named.len() > 1 && !force {
         let id =
             entries.first().and_then(|r| r.facts.image.as_ref()).map(|i| i.id.short()).unwrap_or_default();
         return Err(Error::Conflict(format!(

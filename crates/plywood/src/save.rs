@@ -228,7 +228,7 @@ impl Engine<'_> {
     fn plain_len(&self, blob: &Descriptor) -> Result<u64, Error> {
         let region = ply_image::BlobSource::region(&self.store, &blob.digest)?;
         let region = region.ok_or(ply_image::BlobError::Absent(blob.digest))?;
-        Ok(crate::select::count(&region).map_err(Error::within(format!("blob {}", blob.digest)))?.plain)
+        Ok(crate::measure::count(&region).map_err(Error::within(format!("blob {}", blob.digest)))?.plain)
     }
 
     /// An attestation's manifest and what it names, as far as they are here.
@@ -280,24 +280,18 @@ fn is_list(path: &str) -> bool {
         .is_ok_and(|_| std::str::from_utf8(&start).is_ok_and(|text| !text.contains('\0')))
 }
 
+/// DiffIDs, any number of them on a line; or what `ply layers --no-trunc` prints, where they stand in the second column.
 fn read_diff_ids(text: &str, by: &str, without: &mut Without) -> Result<(), Error> {
-    for line in text.lines() {
-        // `ply layers` without -q prints more columns; the DiffID is the one that looks like it.
-        let word = line.split_whitespace().find(|word| word.starts_with("sha256:"));
-        match (word, line.trim()) {
-            (None, "") => {}
-            (Some(word), _) => {
-                let digest = word.parse().map_err(Error::within(crate::error::shown(by)))?;
-                without.diff_ids.insert(DiffId(digest));
-            }
-            (None, line) => {
-                let why = format!(
-                    "{} holds {:?}, which is no DiffID",
-                    crate::error::shown(by),
-                    crate::error::shown(line)
-                );
-                return Err(Error::Misuse(why));
-            }
+    let is_table = text.lines().next().is_some_and(|line| line.starts_with("LAYER "));
+    for line in text.lines().skip(usize::from(is_table)) {
+        let words = line.split_whitespace();
+        let words: Vec<&str> = if is_table { words.skip(1).take(1).collect() } else { words.collect() };
+        for word in words {
+            let digest = word.parse::<Digest>().map_err(|why| {
+                let (by, word) = (crate::error::shown(by), crate::error::shown(word));
+                Error::Misuse(format!("{by} holds {word}, which is no DiffID: {why}"))
+            })?;
+            without.diff_ids.insert(DiffId(digest));
         }
     }
     Ok(())

@@ -1,16 +1,12 @@
 //! Which image somebody means: by name, by digest, by the beginning of an ID, or by the place it lies in.
 
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
-
 use ply_archive::{Archive, Packed, PackedImage, Place};
 use ply_digest::Digest;
-use ply_image::{BlobSource, Descriptor, Document, Image, MediaType, Platform, Region, Target};
+use ply_image::{Descriptor, Document, Image, MediaType, Platform, Target};
 use ply_reference::{IdPrefix, Query, Reference};
-use ply_store::{Catalog, Facts, LayerFacts, Match};
-use rayon::prelude::*;
+use ply_store::{Catalog, Facts, Match};
 
-use crate::transfer::{BLOCK, Counter, RegionReader, content_of};
+use crate::measure::{measure, measure_members};
 use crate::view::{View, ViewLayer};
 use crate::{Engine, Error};
 
@@ -139,26 +135,22 @@ impl Engine<'_> {
         let images = &archive.contents.images;
         let at = match &place.name {
             None if images.len() == 1 => Some(0),
-            None => {
-                let names =
-                    images.iter().flat_map(|p| p.names.iter().map(Reference::familiar)).collect::<Vec<_>>();
-                return Err(Error::NameNeeded { path: path.clone(), names });
-            }
+            None => return Err(Error::NameNeeded { path: path.clone(), names: names_in(&archive) }),
             Some(name) => images.iter().position(|packed| answers(packed, name)),
         };
         match at {
             Some(at) => Ok(Unloaded { archive, at }),
-            None => Err(Error::within(path.display().to_string())(Error::NoSuchImage {
-                wanted: place.name.clone().unwrap_or_default(),
-                nearest: None,
-            })),
+            None => {
+                let wanted = place.name.as_deref().unwrap_or_default();
+                Err(Error::within(path.display().to_string())(not_in(&archive, wanted)))
+            }
         }
     }
 
     pub(crate) fn stored_view(&self, catalog: &Catalog, facts: &Facts, which: &Which) -> Result<View, Error> {
         let (manifest, image) = self.stored_image(facts, which)?;
-        let names =
-            catalog.entries_of(&facts.target).filter_map(|r| parse_canonical(r.name.as_deref()?)).collect();
+        let named = names_of(catalog, facts, image.id());
+        let digests = digests_of(&named);
         let layers = image
             .layers()
             .into_iter()
@@ -170,7 +162,8 @@ impl Engine<'_> {
             })
             .collect();
         Ok(View {
-            names,
+            names: named.into_iter().map(|(name, _)| name).collect(),
+            digests,
             target: Some(Catalog::descriptor(facts)),
             made: image.manifest.value.is_made(),
             manifest: Some(manifest),
@@ -206,22 +199,62 @@ impl Engine<'_> {
                 return Ok((candidate, image));
             }
         }
-        let found = if target.indexes.is_empty() {
-            facts
-                .image
-                .as_ref()
-                .and_then(|i| Image::read(&self.store, &i.manifest).ok())
-                .map_or_else(|| "none".to_owned(), |i| i.config.value.platform().to_string())
-        } else {
-            target.platforms()
-        };
-        Err(ply_image::DocumentError::NoPlatform { wanted: wanted.to_string(), found }.into())
+        Err(self.no_platform(&target, &wanted).into())
+    }
+
+    /// What is here instead; and whether what was wanted is listed at least.
+    fn no_platform(&self, target: &Target, wanted: &Platform) -> ply_image::DocumentError {
+        let (mut here, mut gone) = (Vec::new(), false);
+        for listed in target.images() {
+            let image = Image::read(&self.store, &listed.digest).ok();
+            match image.map(|image| image.config.value.platform()) {
+                Some(platform) => here.push(platform.to_string()),
+                None => gone |= listed.platform.as_ref().is_some_and(|p| p.satisfies(wanted)),
+            }
+        }
+        let mut found = if here.is_empty() { "none".to_owned() } else { here.join(", ") };
+        if gone {
+            found.push_str(", and that one is listed without being here");
+        }
+        ply_image::DocumentError::NoPlatform { wanted: wanted.to_string(), found }
     }
 }
 
 fn descriptor(image: &Image) -> Descriptor {
     let kind = image.manifest.value.media_type.clone().unwrap_or_else(|| MediaType::new(MediaType::MANIFEST));
     Descriptor::new(kind, image.manifest.digest, image.manifest.raw.len() as u64)
+}
+
+/// Every name of an image, and the target it points to where its digest was given to us: several manifests may hold one
+/// image, and what is one image to a user has all their names.
+fn names_of(catalog: &Catalog, facts: &Facts, id: Digest) -> Vec<(Reference, Option<Digest>)> {
+    let same = |found: &Match| found.facts.image.as_ref().is_some_and(|image| image.id == id);
+    let mut targets: Vec<Facts> =
+        catalog.by_id(&id, &id).into_iter().filter(same).map(|found| found.facts).collect();
+    if targets.iter().all(|target| target.target != facts.target) {
+        targets.push(facts.clone());
+    }
+    let mut named: Vec<_> = targets
+        .iter()
+        .flat_map(|facts| {
+            let given = facts.image.as_ref().is_some_and(|image| !image.made).then_some(facts.target);
+            let records = catalog.entries_of(&facts.target).collect::<Vec<_>>();
+            records.into_iter().filter_map(move |r| Some((parse_canonical(r.name.as_deref()?)?, given)))
+        })
+        .collect();
+    named.sort();
+    named
+}
+
+/// `name@digest` for each repository an image has a given digest in.
+fn digests_of(named: &[(Reference, Option<Digest>)]) -> Vec<String> {
+    let mut digests: Vec<String> = named
+        .iter()
+        .filter_map(|(name, target)| Some(format!("{}@{}", name.name().familiar(), (*target)?)))
+        .collect();
+    digests.sort_unstable();
+    digests.dedup();
+    digests
 }
 
 /// Canonical names come from our own index; one that another tool put there may be anything.
@@ -296,21 +329,37 @@ fn candidate(catalog: &Catalog, id: Digest) -> Candidate {
     Candidate { id, names }
 }
 
-/// A name that is likely what was meant: at most a third of its letters are wrong.
+/// A name that is likely what was meant: at most a third of its letters are wrong. Without a tag, repositories are
+/// compared.
 fn nearest(catalog: &Catalog, reference: &Reference) -> Option<String> {
-    let wanted = reference.clone().with_default_tag().familiar();
-    let bare = reference.familiar();
+    let has_tag = reference.tag().is_some();
+    let wanted = reference.familiar();
     catalog
         .names()
-        .filter_map(|name| Some(parse_canonical(name)?.familiar()))
-        .map(|name| {
-            let repository = name.rsplit_once(':').map_or(name.as_str(), |(repository, _)| repository);
-            let distance = strsim::osa_distance(&wanted, &name).min(strsim::osa_distance(&bare, repository));
-            (distance, name)
+        .filter_map(parse_canonical)
+        .filter_map(|name| {
+            let compared = if has_tag { name.familiar() } else { name.name().familiar() };
+            let distance = strsim::osa_distance(&wanted, &compared);
+            (distance * 3 <= compared.chars().count()).then(|| (distance, name.familiar()))
         })
-        .filter(|(distance, name)| distance * 3 <= name.len())
         .min()
         .map(|(_, name)| name)
+}
+
+/// What an archive calls its images; those without a name by their IDs.
+fn names_in(archive: &Archive) -> Vec<String> {
+    let images = archive.contents.images.iter();
+    images
+        .flat_map(|packed| {
+            let ids = packed.images.iter().map(|image| image.id().short());
+            let ids = ids.filter(|_| packed.names.is_empty());
+            packed.names.iter().map(Reference::familiar).chain(ids).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+pub(crate) fn not_in(archive: &Archive, wanted: &str) -> Error {
+    Error::NotInArchive { wanted: crate::error::shown(wanted), names: names_in(archive) }
 }
 
 /// Whether an image in an archive answers to a name, the layout's own spelling, or the beginning of its ID.
@@ -324,6 +373,16 @@ pub(crate) fn answers(packed: &Packed, wanted: &str) -> bool {
         packed.names.contains(&reference)
     });
     named || query.id().is_some_and(|id| packed.images.iter().any(|i| id.matches(&i.id())))
+}
+
+/// As [`answers`]; a repository alone means all its tags, as it does where images are saved.
+pub(crate) fn is_wanted(packed: &Packed, wanted: &str) -> bool {
+    let of_repository = || {
+        let query = Query::parse(wanted).ok()?;
+        let reference = query.reference().filter(|r| r.tag().is_none() && r.digest().is_none())?;
+        Some(packed.names.iter().any(|name| name.name() == reference.name()))
+    };
+    answers(packed, wanted) || of_repository().unwrap_or(false)
 }
 
 /// The image of an archive's entry for a platform; for the host, or the first, if none is asked for.
@@ -358,103 +417,19 @@ pub(crate) fn packed_view(packed: &Packed, image: &PackedImage) -> View {
             content: None,
         })
         .collect();
+    let made = image.manifest.as_ref().is_none_or(|m| m.value.is_made());
+    let given = packed.root.as_ref().filter(|_| !made).map(|root| root.digest);
+    let named: Vec<_> = packed.names.iter().map(|name| (name.clone(), given)).collect();
     View {
         names: packed.names.clone(),
+        digests: digests_of(&named),
         target: packed.root.clone(),
-        made: image.manifest.as_ref().is_none_or(|m| m.value.is_made()),
+        made,
         manifest: image.manifest.as_ref().map(|m| {
             let kind = m.value.media_type.clone().unwrap_or_else(|| MediaType::new(MediaType::MANIFEST));
             Descriptor::new(kind, m.digest, m.raw.len() as u64)
         }),
         config: Document::clone(&image.config),
         layers,
-    }
-}
-
-/// Counts the layers of a view that were not counted yet; gives back what was found out.
-pub(crate) fn measure(
-    source: &dyn BlobSource,
-    view: &mut View,
-) -> Result<Vec<(ply_image::DiffId, LayerFacts)>, Error> {
-    let learnt: Vec<_> = view
-        .layers
-        .par_iter_mut()
-        .filter(|layer| layer.content.is_none())
-        .map(|layer| {
-            let blob = layer.blob.as_ref().ok_or(ply_archive::ArchiveError::NoImage)?;
-            let facts = match source.region(&blob.digest)? {
-                Some(region) => count(&region).map_err(Error::within(format!("layer {}", layer.diff_id)))?,
-                None => return Ok(None),
-            };
-            layer.content = Some(facts.content);
-            Ok(Some((layer.diff_id, facts)))
-        })
-        .collect::<Result<Vec<_>, Error>>()?;
-    Ok(learnt.into_iter().flatten().collect())
-}
-
-pub(crate) fn measure_members(archive: &Archive, image: &PackedImage, view: &mut View) -> Result<(), Error> {
-    view.layers.par_iter_mut().zip(&image.layers).try_for_each(|(layer, packed)| {
-        let Some(member) = &packed.member else { return Ok(()) };
-        if let Some(region) = archive.members.region(member)? {
-            layer.content = Some(count(&region).map_err(Error::within(packed.wanted.clone()))?.content);
-        }
-        Ok(())
-    })
-}
-
-/// Counts the content of a layer's files: of a plain one by its headers alone, of a compressed one by reading it.
-pub(crate) fn count(region: &Region) -> Result<LayerFacts, Box<dyn std::error::Error + Send + Sync>> {
-    let reader = io::BufReader::with_capacity(BLOCK, RegionReader::new(region));
-    let (compression, reader) = ply_layer::sniff(reader)?;
-    if compression == ply_layer::Compression::None {
-        let mut content: u64 = 0;
-        for entry in ply_tar::index(RegionCursor { region, at: 0 }, ply_tar::Limits::default())? {
-            content = content.saturating_add(content_of(&entry?));
-        }
-        return Ok(LayerFacts { content, plain: region.len });
-    }
-    let mut decoder = ply_layer::decoder(compression, reader, &ply_layer::Limits::default())?;
-    let mut counter = Counter::default();
-    let mut block = vec![0; BLOCK];
-    let mut plain = 0;
-    loop {
-        let n = decoder.read(&mut block)?;
-        if n == 0 {
-            return Ok(LayerFacts { content: counter.finish()?, plain });
-        }
-        plain += n as u64;
-        counter.push(block.get(..n).unwrap_or_default())?;
-    }
-}
-
-/// A region as something that can seek.
-struct RegionCursor<'a> {
-    region: &'a Region,
-    at: u64,
-}
-
-impl Read for RegionCursor<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.region.len.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        let want = left.min(buffer.len());
-        let n = self
-            .region
-            .file
-            .read_at(buffer.get_mut(..want).unwrap_or_default(), self.region.offset + self.at)?;
-        self.at += n as u64;
-        Ok(n)
-    }
-}
-
-impl Seek for RegionCursor<'_> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let target = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(by) => self.region.len.checked_add_signed(by),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-        };
-        self.at = target.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        Ok(self.at)
     }
 }

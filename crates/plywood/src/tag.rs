@@ -18,7 +18,8 @@ impl Engine<'_> {
             let facts = find(catalog, wanted)?.facts;
             let id = facts.image.as_ref().map_or(facts.target, |image| image.id);
             let target = Catalog::descriptor(&facts);
-            Ok(point(names, catalog, name, &target, id, false)?.map(|(_, old)| old))
+            let id_of = |target: &Digest| Some(catalog.target(target)?.image?.id);
+            Ok(point(names, id_of, name, &target, id, false)?.map(|(_, old)| old))
         })
     }
 }

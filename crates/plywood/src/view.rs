@@ -6,6 +6,8 @@ use ply_reference::Reference;
 pub struct View {
     /// Its names.
     pub names: Vec<Reference>,
+    /// `name@digest` for each repository, where the digest is one that somebody gave.
+    pub digests: Vec<String>,
     /// What the names point to: manifest or index; `None` where that cannot be known before all is read.
     pub target: Option<Descriptor>,
     /// Whether we made the manifest: then its digest means nothing to a registry.
@@ -42,17 +44,5 @@ impl View {
     #[must_use]
     pub fn created(&self) -> Option<Timestamp> {
         self.config.value.created()
-    }
-
-    /// `name@digest` for each name, where the digest is one that somebody gave.
-    #[must_use]
-    pub fn repo_digests(&self) -> Vec<String> {
-        let Some(target) = self.target.as_ref().filter(|_| !self.made) else {
-            return Vec::new();
-        };
-        let mut digests: Vec<String> =
-            self.names.iter().map(|name| format!("{}@{}", name.name().familiar(), target.digest)).collect();
-        digests.dedup();
-        digests
     }
 }

@@ -136,6 +136,12 @@ impl Names {
         Some(&entry.target)
     }
 
+    /// The names that point to a target, in the order of the file.
+    pub fn names_of(&self, target: &Digest) -> impl Iterator<Item = &str> {
+        let entries = self.by_target.get(target).into_iter().flatten();
+        entries.filter_map(|at| self.entries.get(*at)?.as_ref()?.name.as_deref())
+    }
+
     /// Points a name at a target, and gives back what it pointed at before. An entry for the same target
     /// without a name goes: the target has one now.
     pub fn set(&mut self, name: &str, target: &Descriptor) -> Option<Descriptor> {

@@ -107,6 +107,15 @@ fn a_walk_is_sorted_and_as_deep_as_the_tree() {
         directory = below;
     }
     assert_eq!(steps(&tree).len(), 4_006);
+    let mut advancing = walk(&tree, Tree::ROOT).unwrap();
+    let mut places = Vec::new();
+    while advancing.advance().unwrap().is_some() {
+        let (path, name) = (advancing.path(), advancing.name());
+        assert_eq!(path::split(path).unwrap().1, name);
+        places.push((String::from_utf8(path.to_vec()).unwrap(), advancing.depth()));
+    }
+    assert_eq!(places.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(), steps(&tree));
+    assert!(places.iter().all(|(path, depth)| path.split('/').count() == *depth));
     let mut passing = walk(&tree, Tree::ROOT).unwrap();
     let mut seen = Vec::new();
     while let Some(step) = passing.next() {

@@ -3,6 +3,8 @@ use std::collections::HashMap;
 use gtmpl_ng::Value;
 use serde_json::Value as Json;
 
+use crate::escape::{self, Lines};
+
 use super::{
     json,
     shape::{self, Shape},
@@ -31,6 +33,17 @@ impl<'a> Data<'a> {
     /// A row of a listing: `images`, `history`. A field it lacks is an error.
     pub(crate) fn row(fields: impl IntoIterator<Item = (&'a str, String)>) -> Self {
         Self(Kind::Row(fields.into_iter().collect()))
+    }
+
+    /// The same, fit for a line of a table: nothing in it breaks the line.
+    pub(super) fn in_cells(self) -> Self {
+        match self.0 {
+            Kind::Row(fields) => {
+                let clean = |text: String| escape::text(&text, Lines::Escape).into_owned();
+                Self(Kind::Row(fields.into_iter().map(|(name, value)| (name, clean(value))).collect()))
+            }
+            document @ Kind::Document { .. } => Self(document),
+        }
     }
 
     pub(super) fn typed(&self) -> Value {

@@ -100,6 +100,7 @@ impl Listing {
             text.push('\n');
         }
         for row in rows {
+            let row = if self.heading.is_some() { row.in_cells() } else { row };
             text.push_str(&self.row.render(&row)?);
             text.push('\n');
         }

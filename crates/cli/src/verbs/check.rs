@@ -28,7 +28,11 @@ struct Line<'a> {
 }
 
 pub(crate) fn run(context: &Context, arguments: &Check) -> Outcome {
-    let report = context.engine()?.check(arguments.image.as_deref(), arguments.repair.as_deref())?;
+    // An archive may be named as it is elsewhere: docker-archive:FILE.
+    let repair = arguments.repair.as_ref().map(|given| {
+        given.to_str().and_then(plywood::Place::parse).map_or_else(|| given.clone(), |place| place.path)
+    });
+    let report = context.engine()?.check(arguments.image.as_deref(), repair.as_deref())?;
     if arguments.json {
         json(&report)?
     } else {
@@ -67,9 +71,9 @@ fn print(report: &Report) -> Result<(), Failure> {
         n => format!(", {n} repaired"),
     };
     text.push_str(&format!(
-        "{} names, {} blobs, {}: {verdict}{repaired}\n",
-        report.images,
-        report.blobs,
+        "{}, {}, {}: {verdict}{repaired}\n",
+        units::count(report.images, "name"),
+        units::count(report.blobs, "blob"),
         units::size(report.bytes)
     ));
     output::print(&text)

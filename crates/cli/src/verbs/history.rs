@@ -1,10 +1,9 @@
 use plywood::history::{Step, steps};
 use plywood::{Timestamp, View};
 
-use super::{Outcome, platform};
+use super::{Outcome, given, is_table, platform};
 use crate::arguments::History;
 use crate::context::Context;
-use crate::escape::{self, Lines};
 use crate::report::Exit;
 use crate::template::{Columns, Data, HISTORY, HISTORY_PLAIN, Listing};
 use crate::{output, table, units, when};
@@ -35,7 +34,7 @@ pub(crate) fn run(context: &Context, arguments: &History) -> Outcome {
     let platform = arguments.platform.as_deref().map(platform).transpose()?;
     let view = engine.measured_view(&arguments.image, platform.as_ref())?;
     let steps = steps(&view);
-    if arguments.quiet && arguments.format.is_none() {
+    if arguments.quiet && is_table(arguments.format.as_deref()) {
         let ids: String = (0..steps.len()).map(|at| id(&view, at, arguments) + "\n").collect();
         output::print(&ids)?;
         return Ok(Exit::Done);
@@ -45,7 +44,7 @@ pub(crate) fn run(context: &Context, arguments: &History) -> Outcome {
         (false, true) => &HISTORY,
         (false, false) => &HISTORY_PLAIN,
     };
-    let listing = Listing::parse(arguments.format.as_deref().unwrap_or("table"), columns)?;
+    let listing = Listing::parse(given(arguments.format.as_deref()).unwrap_or("table"), columns)?;
     let rows = steps.iter().enumerate().map(|(at, step)| row(&view, at, step, arguments));
     output::print(&listing.render(rows)?)?;
     Ok(Exit::Done)
@@ -72,19 +71,15 @@ fn row(view: &View, at: usize, step: &Step, arguments: &History) -> Data<'static
         (Some(size), false) => size.to_string(),
     };
     let command = step.history.created_by.replace('\t', " ");
-    let command = escape::text(&command, Lines::Escape);
-    let command = if arguments.no_trunc {
-        command
-    } else {
-        table::ellipsis(&command, COMMAND_WIDTH).into_owned().into()
-    };
+    let command =
+        if arguments.no_trunc { command } else { table::ellipsis(&command, COMMAND_WIDTH).into_owned() };
     let mut fields = vec![
         ("ID", id(view, at, arguments)),
         ("CreatedAt", at_text.clone()),
         ("CreatedSince", if arguments.human { since } else { at_text }),
-        ("CreatedBy", command.into_owned()),
+        ("CreatedBy", command),
         ("Size", size),
-        ("Comment", escape::text(&step.history.comment, Lines::Escape).into_owned()),
+        ("Comment", step.history.comment.clone()),
     ];
     if arguments.layers {
         fields.extend(layer_fields(step, arguments.no_trunc));
@@ -97,7 +92,7 @@ fn layer_fields(step: &Step, no_trunc: bool) -> [(&'static str, String); 5] {
     let show = |digest: ply_digest::Digest| if no_trunc { digest.to_string() } else { digest.short() };
     let layer = step.layer.as_ref().map(|(_, layer)| layer);
     let blob = layer.and_then(|layer| layer.blob.as_ref());
-    let media_type = blob.map(|blob| escape::text(blob.media_type.as_str(), Lines::Escape).into_owned());
+    let media_type = blob.map(|blob| blob.media_type.as_str().to_owned());
     [
         ("Layer", step.layer.as_ref().map_or_else(none, |(number, _)| number.to_string())),
         ("DiffID", layer.map_or_else(none, |layer| show(layer.diff_id.0))),

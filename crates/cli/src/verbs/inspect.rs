@@ -58,7 +58,7 @@ fn document(view: &View) -> Result<Value, Failure> {
     let mut put = |key: &str, value: Value| fields.insert(key.to_owned(), value);
     put("Id", json!(view.config.digest));
     put("RepoTags", json!(view.names.iter().map(ply_reference::Reference::familiar).collect::<Vec<_>>()));
-    put("RepoDigests", json!(view.repo_digests()));
+    put("RepoDigests", json!(view.digests));
     put("Parent", json!(""));
     put("Comment", json!(comment(view)));
     if let Some(created) = &config.created {

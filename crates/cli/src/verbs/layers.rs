@@ -7,7 +7,7 @@ use super::{Outcome, platform};
 use crate::arguments::Layers;
 use crate::context::Context;
 use crate::escape::{self, Lines};
-use crate::report::{Exit, Failure};
+use crate::report::{Exit, Failure, tell};
 use crate::table::Table;
 use crate::{output, units};
 
@@ -28,24 +28,24 @@ struct Line<'a> {
 pub(crate) fn run(context: &Context, arguments: &Layers) -> Outcome {
     let engine = context.engine()?;
     let platform = arguments.platform.as_deref().map(platform).transpose()?;
-    let views = arguments
-        .images
-        .iter()
-        .map(|wanted| engine.view(wanted, platform.as_ref()))
-        .collect::<Result<Vec<_>, _>>()?;
+    let (mut views, mut missing) = (Vec::new(), Vec::new());
+    for wanted in &arguments.images {
+        match engine.view(wanted, platform.as_ref()) {
+            Ok(view) => views.push(view),
+            Err(error) => missing.push(error),
+        }
+    }
     if arguments.quiet {
         let ids: String =
             views.iter().flat_map(|v| &v.layers).map(|layer| format!("{}\n", layer.diff_id)).collect();
         output::print(&ids)?;
-        return Ok(Exit::Done);
+    } else if arguments.json {
+        json(&views, &engine.layer_users()?)?;
+    } else if !views.is_empty() {
+        print(&views, &engine.layer_users()?, arguments)?;
     }
-    let users = engine.layer_users()?;
-    if arguments.json {
-        json(&views, &users)?
-    } else {
-        print(&views, &users, arguments)?
-    }
-    Ok(Exit::Done)
+    missing.iter().for_each(tell);
+    Ok(if missing.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
 fn json(views: &[View], users: &HashMap<DiffId, usize>) -> Result<(), Failure> {

@@ -1,4 +1,6 @@
 use std::io::IsTerminal;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 
 use plywood::load::{Input, Loaded, Options};
 use serde::Serialize;
@@ -8,6 +10,7 @@ use crate::arguments::{LineFormat, Load};
 use crate::context::Context;
 use crate::output;
 use crate::report::{Exit, Failure, note};
+use crate::stdin::Patient;
 
 /// A line of `--format json`.
 #[derive(Serialize)]
@@ -27,6 +30,11 @@ pub(crate) fn run(context: &Context, arguments: &Load) -> Outcome {
     };
     let engine = if arguments.quiet { context.quiet_engine()? } else { context.engine()? };
     let loaded = match &arguments.input {
+        Some(path) if is_fifo(path) => {
+            let fifo = Patient::fifo(path, context);
+            let fifo = fifo.map_err(|e| Failure::Message(format!("cannot open {}: {e}", path.display())))?;
+            engine.load(Input::Stream(Box::new(fifo)), &options)
+        }
         Some(path) => engine.load(Input::Path(path), &options),
         None => {
             let stdin = std::io::stdin();
@@ -38,7 +46,7 @@ pub(crate) fn run(context: &Context, arguments: &Load) -> Outcome {
             }
             // Docker's pipes hold 64 KiB; a larger one means fewer switches between the two ends.
             let _ = rustix::pipe::fcntl_setpipe_size(&stdin, 1 << 20);
-            engine.load(Input::Stream(Box::new(Stdin { stdin, context })), &options)
+            engine.load(Input::Stream(Box::new(Patient::stdin(context))), &options)
         }
     };
     let loaded = loaded.map_err(Failure::Load)?;
@@ -47,6 +55,10 @@ pub(crate) fn run(context: &Context, arguments: &Load) -> Outcome {
         note(&format!("the archive has nothing for platform {platform}"));
     }
     Ok(if loaded.absent.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+fn is_fifo(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
 }
 
 fn print(loaded: &Loaded, format: Option<LineFormat>) -> Result<(), Failure> {
@@ -68,29 +80,4 @@ fn print(loaded: &Loaded, format: Option<LineFormat>) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// Stdin without the small buffer of the standard library: blocks go straight from the pipe to where they are used.
-/// Ctrl-C ends the wait for a writer that has nothing to say.
-struct Stdin<'a> {
-    stdin: std::io::Stdin,
-    context: &'a Context,
-}
-
-impl std::io::Read for Stdin<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        let now_and_then = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
-        let mut waiting = [PollFd::new(&self.stdin, PollFlags::IN)];
-        loop {
-            match poll(&mut waiting, Some(&now_and_then)) {
-                Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                Ok(_) => return Ok(rustix::io::read(&self.stdin, buffer)?),
-                Err(error) => return Err(error.into()),
-            }
-            if self.context.interrupted() {
-                return Err(std::io::Error::other("stopped"));
-            }
-        }
-    }
 }

@@ -1,5 +1,6 @@
 use std::io::{IsTerminal, Write};
 
+use plywood::Error;
 use plywood::prune::Options;
 
 use super::Outcome;
@@ -7,6 +8,7 @@ use super::images::parse_filter;
 use crate::arguments::Prune;
 use crate::context::Context;
 use crate::report::{Exit, Failure};
+use crate::stdin::Patient;
 use crate::{output, units};
 
 pub(crate) fn run(context: &Context, arguments: &Prune) -> Outcome {
@@ -16,7 +18,7 @@ pub(crate) fn run(context: &Context, arguments: &Prune) -> Outcome {
         keep: arguments.keep,
         dry_run: arguments.dry_run,
     };
-    if !arguments.force && !arguments.dry_run && !agreed(arguments)? {
+    if !arguments.force && !arguments.dry_run && !agreed(context, arguments)? {
         return Ok(Exit::Done);
     }
     let pruned = context.engine()?.prune(&options)?;
@@ -30,29 +32,36 @@ pub(crate) fn run(context: &Context, arguments: &Prune) -> Outcome {
     }
     if options.dry_run {
         text = text.replacen("Deleted Images:", "Would delete:", 1);
-        text.push_str(&format!("Total space that would be reclaimed: {}\n", units::size(pruned.bytes)));
+        text.push_str(&format!(
+            "Total space that would be reclaimed: {}\n",
+            units::size_with_precision(pruned.bytes, 4)
+        ));
     } else {
-        text.push_str(&format!("Total reclaimed space: {}\n", units::size(pruned.bytes)));
+        text.push_str(&format!("Total reclaimed space: {}\n", units::size_with_precision(pruned.bytes, 4)));
     }
     output::print(&text)?;
     Ok(Exit::Done)
 }
 
 /// Asks, on a terminal; where nobody can be asked, nothing is removed unasked.
-fn agreed(arguments: &Prune) -> Result<bool, Failure> {
+fn agreed(context: &Context, arguments: &Prune) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::Misuse("nobody is there to be asked: say -f, or --dry-run".to_owned()));
     }
     let what = match (arguments.keep, arguments.all) {
+        (Some(1), _) => "all images but the newest tag of each repository".to_owned(),
         (Some(n), _) => format!("all images but the {n} newest tags of each repository"),
         (None, true) => "all images".to_owned(),
         (None, false) => "all dangling images".to_owned(),
     };
     let mut stderr = std::io::stderr();
     let _ = write!(stderr, "WARNING! This will remove {what}.\nAre you sure you want to continue? [y/N] ");
-    let mut answer = String::new();
-    std::io::stdin()
-        .read_line(&mut answer)
-        .map_err(|e| Failure::Message(format!("cannot read the answer: {e}")))?;
+    let answer = Patient::stdin(context).line().map_err(|e| {
+        if context.interrupted() {
+            Error::Interrupted.into()
+        } else {
+            Failure::Message(format!("cannot read the answer: {e}"))
+        }
+    })?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

@@ -7,6 +7,7 @@ use super::{Outcome, platforms};
 use crate::arguments::{ArchiveFormat, Save};
 use crate::context::Context;
 use crate::report::{Exit, Failure};
+use crate::stdin::Patient;
 use crate::table::Table;
 use crate::{output, units};
 
@@ -18,7 +19,7 @@ pub(crate) fn run(context: &Context, arguments: &Save) -> Outcome {
     }
     let engine = context.engine()?;
     let read_list = |given: &str| match given {
-        "-" => std::io::read_to_string(std::io::stdin()),
+        "-" => std::io::read_to_string(Patient::stdin(context)),
         path => std::fs::read_to_string(path),
     };
     let options = Options {

@@ -7,11 +7,15 @@ use clap_complete::env::Shells;
 
 use super::Outcome;
 use crate::arguments::Arguments;
-use crate::output;
 use crate::report::{Exit, Failure};
+use crate::{complete, output};
 
 /// The script asks the program itself, so that images are completed too.
 pub(crate) fn completion(shell: &str) -> Outcome {
+    if shell == "bash" {
+        output::print(complete::BASH)?;
+        return Ok(Exit::Done);
+    }
     let shells = Shells::builtins();
     let Some(completer) = shells.completer(shell) else {
         let known: Vec<&str> = shells.names().collect();

@@ -1,0 +1,6 @@
+//! What Docker's users have in their fingers, beyond what the transcripts show.
+
+mod completion;
+mod faults;
+mod names;
+mod output;
