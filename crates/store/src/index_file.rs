@@ -164,7 +164,7 @@ impl Names {
         // In place, so that the file keeps its order.
         let digest = entry.target.digest;
         let place = self.entries.get_mut(at)?;
-        let before = std::mem::replace(place, Some(entry))?.target;
+        let before = place.replace(entry)?.target;
         if let Some(of_target) = self.by_target.get_mut(&before.digest) {
             of_target.retain(|other| *other != at);
         }
