@@ -72,7 +72,9 @@ type Saved = BTreeMap<&'static str, Vec<u8>>;
 
 fn load(title: &str, ply: &Ply, input: Input, path: &Path, images: &[Expected<'_>]) {
     let ran = ply.load(input, path, &[]);
-    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{title}");
+    // What is no image is named, and is no fault.
+    let faults: Vec<&str> = ran.stderr.lines().filter(|l| !l.starts_with("ply: passed over, since")).collect();
+    assert_eq!((ran.code, faults), (Some(0), vec![]), "{title}");
     let announced: String = images.iter().map(Expected::announced).collect();
     assert_eq!(ran.text(), announced, "{title}");
     for expected in images {

@@ -50,7 +50,14 @@ fn what_is_no_image_is_passed_over() {
     let signature = listed(&mut layout, config, signature, "docker.io/library/app:1.sig");
     let app = named(manifest, CONTAINERD, "docker.io/library/app:1");
     let layout = layout.list(chart).list(app).list(signature);
-    round_trip("beside a chart", &layout.tar().finish(), &[Expected::new(&["app:1"], &image)]);
+    let archive = layout.tar().finish();
+    round_trip("beside a chart", &archive, &[Expected::new(&["app:1"], &image)]);
+    let ply = Ply::new();
+    let path = ply.write("archive", archive);
+    let said = ply.load(Input::File, &path, &[]).stderr;
+    for name in ["chart:1", "app:1.sig", helm] {
+        assert!(said.contains(name), "{name}: {said}");
+    }
 }
 
 #[test]
