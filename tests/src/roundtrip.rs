@@ -73,7 +73,8 @@ type Saved = BTreeMap<&'static str, Vec<u8>>;
 fn load(title: &str, ply: &Ply, input: Input, path: &Path, images: &[Expected<'_>]) {
     let ran = ply.load(input, path, &[]);
     // What is no image is named, and is no fault.
-    let faults: Vec<&str> = ran.stderr.lines().filter(|l| !l.starts_with("ply: passed over, since")).collect();
+    let faults: Vec<&str> =
+        ran.stderr.lines().filter(|l| !l.starts_with("ply: passed over, since")).collect();
     assert_eq!((ran.code, faults), (Some(0), vec![]), "{title}");
     let announced: String = images.iter().map(Expected::announced).collect();
     assert_eq!(ran.text(), announced, "{title}");

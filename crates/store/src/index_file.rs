@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Write};
 
@@ -22,8 +22,12 @@ pub struct Names {
     entries: Vec<Option<Entry>>,
     /// The entry of each name, the first of several.
     by_name: HashMap<String, usize>,
+    /// The others, rising: another tool may have written a name twice.
+    again: Vec<usize>,
     /// The entries of each target, rising.
-    by_target: HashMap<Digest, Vec<usize>>,
+    by_target: HashMap<Digest, BTreeSet<usize>>,
+    /// Of these, the entries that the file calls nothing.
+    uncalled: HashMap<Digest, Vec<usize>>,
     changed: bool,
 }
 
@@ -74,7 +78,9 @@ impl Names {
             index,
             entries: Vec::with_capacity(listed.len()),
             by_name: HashMap::with_capacity(listed.len()),
+            again: Vec::new(),
             by_target: HashMap::with_capacity(listed.len()),
+            uncalled: HashMap::new(),
             changed: false,
         };
         listed.into_iter().for_each(|target| names.push(Entry::new(target)));
@@ -99,9 +105,14 @@ impl Names {
 
     fn push(&mut self, entry: Entry) {
         let at = self.entries.len();
-        self.by_target.entry(entry.target.digest).or_default().push(at);
-        if let Some(name) = &entry.name {
-            self.by_name.entry(name.clone()).or_insert(at);
+        self.by_target.entry(entry.target.digest).or_default().insert(at);
+        if !entry.is_called() {
+            self.uncalled.entry(entry.target.digest).or_default().push(at);
+        }
+        if let Some(name) = &entry.name
+            && *self.by_name.entry(name.clone()).or_insert(at) != at
+        {
+            self.again.push(at);
         }
         self.entries.push(Some(entry));
     }
@@ -109,24 +120,23 @@ impl Names {
     fn take(&mut self, at: usize) -> Option<Entry> {
         let entry = self.entries.get_mut(at)?.take()?;
         if let Some(of_target) = self.by_target.get_mut(&entry.target.digest) {
-            of_target.retain(|other| *other != at);
+            of_target.remove(&at);
             if of_target.is_empty() {
                 self.by_target.remove(&entry.target.digest);
             }
         }
         if let Some(name) = entry.name.as_ref().filter(|name| self.by_name.get(*name) == Some(&at)) {
-            // Another tool may have written a name twice; then the next one holds from now on.
-            let next = self
-                .entries
-                .iter()
-                .position(|other| other.as_ref().is_some_and(|other| other.name.as_ref() == Some(name)));
-            match next {
-                Some(next) => self.by_name.insert(name.clone(), next),
-                None => self.by_name.remove(name),
-            };
+            self.by_name.remove(name);
+            if let Some(next) = self.again.iter().position(|at| self.is_called(*at, name)) {
+                self.by_name.insert(name.clone(), self.again.remove(next));
+            }
         }
         self.changed = true;
         Some(entry)
+    }
+
+    fn is_called(&self, at: usize, name: &str) -> bool {
+        self.entries.get(at).is_some_and(|e| e.as_ref().is_some_and(|e| e.name.as_deref() == Some(name)))
     }
 
     /// What a name points to. Names are canonical: `docker.io/library/nginx:latest`.
@@ -149,10 +159,8 @@ impl Names {
         for key in [annotation::CONTAINERD_NAME, annotation::REF_NAME] {
             target.annotations.insert(key.to_owned(), name.to_owned());
         }
-        for at in self.by_target.get(&target.digest).cloned().unwrap_or_default() {
-            if self.entries.get(at).is_some_and(|e| e.as_ref().is_some_and(|e| !e.is_called())) {
-                self.take(at);
-            }
+        for at in self.uncalled.remove(&target.digest).unwrap_or_default() {
+            self.take(at);
         }
         let old = self.by_name.get(name).copied();
         let entry = Entry { name: Some(name.to_owned()), target };
@@ -166,17 +174,15 @@ impl Names {
         let place = self.entries.get_mut(at)?;
         let before = place.replace(entry)?.target;
         if let Some(of_target) = self.by_target.get_mut(&before.digest) {
-            of_target.retain(|other| *other != at);
+            of_target.remove(&at);
         }
-        let of_target = self.by_target.entry(digest).or_default();
-        of_target.push(at);
-        of_target.sort_unstable();
+        self.by_target.entry(digest).or_default().insert(at);
         Some(before)
     }
 
     /// Keeps a target without a name, unless an entry for it is there.
     pub fn keep(&mut self, target: &Descriptor) {
-        if self.by_target.get(&target.digest).is_none_or(Vec::is_empty) {
+        if self.by_target.get(&target.digest).is_none_or(BTreeSet::is_empty) {
             self.push(Entry::new(bare(target)));
             self.changed = true;
         }
