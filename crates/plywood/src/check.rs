@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use ply_archive::Archive;
+use ply_archive::{Archive, PackedLayer, Place};
 use ply_digest::Digest;
 use ply_image::{BlobSource, DiffId, Image, Target};
 use ply_store::{Catalog, Record};
 
 use crate::error::chain;
-use crate::select::find;
+use crate::select::{find, is_wanted, not_in};
 use crate::transfer::{Expected, Job, Origin, Out};
 use crate::{Engine, Error};
 
@@ -58,6 +58,9 @@ impl Engine<'_> {
     /// # Errors
     /// There is no such image; the store or the archive cannot be read. Damage is no error here: it is reported.
     pub fn check(&self, wanted: Option<&str>, repair: Option<&Path>) -> Result<Report, Error> {
+        if let Some(place) = wanted.and_then(Place::parse) {
+            return self.check_unloaded(&place);
+        }
         let hold = self.store.hold()?;
         let catalog = self.store.catalog()?;
         let records: Vec<Record> = match wanted {
@@ -81,6 +84,59 @@ impl Engine<'_> {
         drop(hold);
         if let Some(path) = repair {
             self.repair(path, &mut report).map_err(|e| Error::within(path.display().to_string())(e))?;
+        }
+        Ok(report)
+    }
+
+    /// Hashes every layer of an archive that is not loaded; its documents were checked when they were read. Nothing is
+    /// moved aside.
+    fn check_unloaded(&self, place: &Place) -> Result<Report, Error> {
+        let path = place.path.display().to_string();
+        let archive = Archive::open(&place.path).map_err(Error::within(path.clone()))?;
+        let mut report = Report::default();
+        let mut layers: BTreeMap<Digest, (&PackedLayer, Vec<String>)> = BTreeMap::new();
+        for packed in &archive.contents.images {
+            if place.name.as_ref().is_some_and(|name| !is_wanted(packed, name)) {
+                continue;
+            }
+            report.images += 1;
+            for image in &packed.images {
+                let names = packed.names.iter().map(ply_reference::Reference::familiar).collect::<Vec<_>>();
+                let names = if names.is_empty() { vec![image.id().to_string()] } else { names };
+                for layer in &image.layers {
+                    let digest = layer.digest.unwrap_or(layer.diff_id.0);
+                    layers.entry(digest).or_insert_with(|| (layer, Vec::new())).1.extend(names.clone());
+                }
+            }
+        }
+        if report.images == 0 {
+            return Err(Error::within(path)(not_in(&archive, place.name.as_deref().unwrap_or_default())));
+        }
+        let (mut jobs, mut of) = (Vec::new(), Vec::new());
+        for (digest, (layer, images)) in layers {
+            let mut damage = Damage { digest, why: String::new(), images, moved: false, repaired: false };
+            let Some(member) = layer.member.clone() else {
+                damage.why = "is missing".to_owned();
+                report.damage.push(damage);
+                continue;
+            };
+            report.blobs += 1;
+            report.bytes += member.size;
+            jobs.push(Job {
+                what: crate::error::shown(&layer.wanted),
+                label: layer.diff_id.0.short(),
+                from: Origin::Member(&*archive.members, member),
+                expected: Expected { digest: layer.digest, diff_id: Some(layer.diff_id) },
+                stored: None,
+                plain: None,
+                is_layer: true,
+            });
+            of.push(damage);
+        }
+        for (result, damage) in self.transfer_each(jobs)?.into_iter().zip(of) {
+            if let Err(error) = result {
+                report.damage.push(Damage { why: chain(&error), ..damage });
+            }
         }
         Ok(report)
     }

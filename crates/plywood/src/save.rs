@@ -3,18 +3,20 @@
 
 mod file;
 mod stream;
+mod unloaded;
 
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 
-use ply_archive::{Format, Place, Plan, PlannedImage, PlannedLayer, PlannedPlatform};
+use ply_archive::{Archive, Format, Place, Plan, PlannedImage, PlannedLayer, PlannedPlatform};
 use ply_digest::Digest;
-use ply_image::{Descriptor, DiffId, Document, Image, Manifest, Platform, Target};
+use ply_image::{BlobSource, Descriptor, DiffId, Document, Image, Manifest, Platform, Target};
 use ply_layer::Encoding;
 use ply_reference::Query;
 use ply_store::{Catalog, Hold};
 
+use self::unloaded::Sources;
 use crate::select::{Found, Platforms, Which, find, parse_canonical};
 use crate::{Engine, Error};
 
@@ -50,10 +52,16 @@ pub struct Saving {
     pub travels: Vec<PlannedLayer>,
     /// Layers that do not.
     pub stays: Vec<PlannedLayer>,
+    archives: Vec<Archive>,
     _hold: Hold,
 }
 
 impl Saving {
+    /// Where the blobs lie.
+    fn sources<'a>(&'a self, engine: &'a Engine<'_>) -> Sources<'a> {
+        Sources { store: &engine.store, archives: &self.archives }
+    }
+
     /// Length of the archive in bytes, before it is compressed.
     #[must_use]
     pub const fn total(&self) -> u64 {
@@ -93,9 +101,16 @@ impl Engine<'_> {
         let hold = self.store.hold()?;
         let catalog = self.store.catalog()?;
         let mut images: Vec<PlannedImage> = Vec::new();
+        let mut archives = Vec::new();
         for wanted in wanted {
-            for found in several(&catalog, wanted)? {
-                let image = self.planned(&catalog, found, options)?;
+            let planned = match Place::parse(wanted) {
+                Some(place) => self.planned_unloaded(&place, options, &mut archives)?,
+                None => several(&catalog, wanted)?
+                    .into_iter()
+                    .map(|found| self.planned(&catalog, found, options))
+                    .collect::<Result<_, _>>()?,
+            };
+            for image in planned {
                 match images.iter_mut().find(|other| is_same(other, &image)) {
                     Some(other) => other.names.extend(image.names),
                     None => images.push(image),
@@ -118,7 +133,7 @@ impl Engine<'_> {
             .filter(|layer| seen.insert(layer.blob.digest))
             .cloned()
             .partition(|layer| layer.omitted);
-        Ok(Saving { plan, compress: options.compress, travels, stays, _hold: hold })
+        Ok(Saving { plan, compress: options.compress, travels, stays, archives, _hold: hold })
     }
 
     /// Writes an archive into a file, durably: beside it first, then renamed; or through it where it is a FIFO.
@@ -157,17 +172,7 @@ impl Engine<'_> {
 
     fn chosen(&self, found: &Found, target: &Target, options: &Options) -> Result<Vec<Image>, Error> {
         let chosen = self.chosen_platforms(found, target, options)?;
-        if options.format == Format::Docker && chosen.len() > 1 {
-            let platforms: Vec<String> =
-                chosen.iter().map(|image| image.config.value.platform().to_string()).collect();
-            let why = format!(
-                "Docker's format holds one platform of an image, and {} were asked for ({}): \
-                 choose one, or use --format oci",
-                platforms.len(),
-                platforms.join(", ")
-            );
-            return Err(Error::Misuse(why));
-        }
+        one_platform(options, chosen.iter().map(|image| image.config.value.platform()))?;
         Ok(chosen)
     }
 
@@ -206,29 +211,13 @@ impl Engine<'_> {
         image: &Image,
         options: &Options,
     ) -> Result<PlannedPlatform, Error> {
-        let mut layers = Vec::new();
-        for layer in image.layers() {
-            let plain = match catalog.layer(&layer.diff_id) {
-                Some(facts) => facts.plain,
-                None if layer.blob.digest == layer.diff_id.0 => layer.blob.size,
-                None => self.plain_len(&layer.blob)?,
-            };
-            let omitted = match options.format {
-                Format::Docker => options.without.diff_ids.contains(&layer.diff_id),
-                Format::Oci => {
-                    options.without.blobs.contains(&layer.blob.digest)
-                        || options.without.diff_ids.contains(&DiffId(layer.blob.digest))
-                }
-            };
-            layers.push(PlannedLayer { diff_id: layer.diff_id, plain, blob: layer.blob, omitted });
-        }
+        let layers = image.layers().into_iter().map(|layer| {
+            let plain = catalog.layer(&layer.diff_id).map(|facts| facts.plain);
+            let omitted = omitted(options, layer.diff_id, layer.blob.digest);
+            planned_layer(&self.store, layer.diff_id, layer.blob, plain, omitted)
+        });
+        let layers = layers.collect::<Result<_, Error>>()?;
         Ok(PlannedPlatform { manifest: image.manifest.clone(), config: image.config.clone(), layers })
-    }
-
-    fn plain_len(&self, blob: &Descriptor) -> Result<u64, Error> {
-        let region = ply_image::BlobSource::region(&self.store, &blob.digest)?;
-        let region = region.ok_or(ply_image::BlobError::Absent(blob.digest))?;
-        Ok(crate::measure::count(&region).map_err(Error::within(format!("blob {}", blob.digest)))?.plain)
     }
 
     /// An attestation's manifest and what it names, as far as they are here.
@@ -242,6 +231,50 @@ impl Engine<'_> {
         blobs.extend(named.filter(|d| self.store.has(&d.digest, d.size)));
         Ok(blobs)
     }
+}
+
+/// Docker's format has one place for a platform: more are refused.
+fn one_platform(options: &Options, chosen: impl ExactSizeIterator<Item = Platform>) -> Result<(), Error> {
+    if options.format != Format::Docker || chosen.len() < 2 {
+        return Ok(());
+    }
+    let count = chosen.len();
+    let platforms: Vec<String> = chosen.map(|platform| platform.to_string()).collect();
+    let why = format!(
+        "Docker's format holds one platform of an image, and {count} were asked for ({}): choose one, or use --format oci",
+        platforms.join(", ")
+    );
+    Err(Error::Misuse(why))
+}
+
+/// Whether the other side has a layer: by its DiffID, or where blobs travel as they are by the very blob.
+fn omitted(options: &Options, diff_id: DiffId, blob: Digest) -> bool {
+    match options.format {
+        Format::Docker => options.without.diff_ids.contains(&diff_id),
+        Format::Oci => {
+            options.without.blobs.contains(&blob) || options.without.diff_ids.contains(&DiffId(blob))
+        }
+    }
+}
+
+/// A layer to be written. The length of its plain tar, where it is not known, takes reading it.
+fn planned_layer(
+    source: &dyn BlobSource,
+    diff_id: DiffId,
+    blob: Descriptor,
+    plain: Option<u64>,
+    omitted: bool,
+) -> Result<PlannedLayer, Error> {
+    let plain = match plain {
+        Some(plain) => plain,
+        None if blob.digest == diff_id.0 => blob.size,
+        None => {
+            let region = source.region(&blob.digest)?.ok_or(ply_image::BlobError::Absent(blob.digest))?;
+            let counted = crate::measure::count(&region);
+            counted.map_err(Error::within(format!("blob {}", blob.digest)))?.plain
+        }
+    };
+    Ok(PlannedLayer { diff_id, plain, blob, omitted })
 }
 
 /// Docker's format holds one platform of an image, so two of one index are two images there.

@@ -386,7 +386,7 @@ pub(crate) fn is_wanted(packed: &Packed, wanted: &str) -> bool {
 }
 
 /// The image of an archive's entry for a platform; for the host, or the first, if none is asked for.
-fn choose<'a>(packed: &'a Packed, platform: Option<&Platform>) -> Result<&'a PackedImage, Error> {
+pub(crate) fn choose<'a>(packed: &'a Packed, platform: Option<&Platform>) -> Result<&'a PackedImage, Error> {
     let satisfies = |wanted: &Platform| packed.images.iter().find(|i| platform_of(i).satisfies(wanted));
     let chosen = match platform {
         Some(wanted) => satisfies(wanted),

@@ -78,3 +78,46 @@ fn archives_are_listed_as_stores_are() {
     assert!(ply.run(["images", "-f", "before=no-such", "./family.tar"]).stderr.contains("it holds base:1"));
     assert_eq!(ply.run(["images", "-f", "color=red", "./family.tar"]).code, Some(2));
 }
+
+/// What only reads takes an image from where it lies: saved from an archive it is what it is saved from the store.
+#[test]
+fn archives_are_saved_and_checked_unloaded() {
+    let ply = Ply::with_family();
+    std::fs::copy(family(), ply.file("family.tar")).unwrap();
+    let saved = |format: &str, image: &str| ply.save(format, &[image]);
+    for format in ["docker", "oci"] {
+        for name in ["app:1.1", "lang:3"] {
+            let place = format!("docker-archive:family.tar:{name}");
+            let (unloaded, stored) = (saved(format, &place), saved(format, name));
+            // The archive knows all names of the image, and it is saved with them.
+            if name == "lang:3" {
+                assert!(unloaded == stored, "{format}: {name} is saved as something else");
+            }
+            let second = Ply::new();
+            let path = second.write("archive", unloaded);
+            assert_eq!(second.load(ply_tests::Input::File, &path, &[]).code, Some(0));
+            assert_eq!(second.id(name), ply.id(name), "{format}");
+        }
+    }
+    ply.ok(["save", "-o", "all.tar", "./family.tar"]);
+    assert_eq!(ply.ok(["images", "-q", "./all.tar"]).lines().count(), 5);
+    let thin = ply.ok(["save", "--dry-run", "--without", "lang:3", "docker-archive:family.tar:app:1.1"]);
+    assert!(thin.contains("4 of 6 layers would travel"), "{thin}");
+
+    assert!(ply.ok(["check", "./family.tar"]).ends_with("all good"));
+    let mut bytes = std::fs::read(family()).unwrap();
+    let layer =
+        std::fs::read(ply.store().join("blobs/sha256").join(&ply.ok(["layers", "-q", "lang:3"])[79..]))
+            .unwrap();
+    let at = bytes.windows(layer.len()).position(|window| window == layer).unwrap();
+    bytes[at + 5000] ^= 1;
+    ply.write("damaged.tar", bytes);
+    let ran = ply.run(["check", "./damaged.tar"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.text());
+    assert!(ran.text().contains("hashes to"), "{}", ran.text());
+    // A store that has a good copy would lend it.
+    let ran = ply.run(["--store", "empty", "save", "-o", "never.tar", "./damaged.tar"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(!ply.file("never.tar").exists());
+    assert!(ply.run(["check", "docker-archive:family.tar:nope"]).stderr.contains("it holds base:1"));
+}

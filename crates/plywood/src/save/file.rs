@@ -74,6 +74,7 @@ fn write_at_places(engine: &Engine<'_>, saving: &Saving, file: &Arc<File>) -> Re
     let plan = &saving.plan;
     let failed = || Error::within("writing");
     preallocate(file, plan.total).map_err(failed())?;
+    let sources = saving.sources(engine);
     let mut jobs = Vec::new();
     for entry in &plan.entries {
         file.write_all_at(&entry.header, entry.offset).map_err(failed())?;
@@ -86,14 +87,14 @@ fn write_at_places(engine: &Engine<'_>, saving: &Saving, file: &Arc<File>) -> Re
             Source::Blob(digest) => (*digest, None),
             Source::Plain(digest, diff_id) => (*digest, Some(*diff_id)),
         };
-        let size = engine.store.size(&digest)?;
+        let size = sources.size(&digest)?;
         if diff_id.is_none() && size != entry.len {
             return Err(super::stream::wrong_size(&digest, size, entry.len));
         }
         jobs.push(Job {
             what: format!("blob {digest}"),
             label: diff_id.map_or(digest, |id| id.0).short(),
-            from: Origin::Blob(&engine.store, digest, size),
+            from: Origin::Blob(&sources, digest, size),
             expected: Expected { digest: Some(digest), diff_id },
             stored: if diff_id.is_none() { out() } else { None },
             plain: if diff_id.is_some() { out() } else { None },

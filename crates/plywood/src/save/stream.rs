@@ -33,7 +33,7 @@ fn write_plain(engine: &Engine<'_>, saving: &Saving, out: &mut (dyn Write + Send
     let progress = TaskProgress::alone(engine.watch, "archive", Some(saving.plan.total));
     for entry in &saving.plan.entries {
         out.write_all(&entry.header).map_err(failed())?;
-        write_content(engine, entry, out, &progress)?;
+        write_content(&saving.sources(engine), entry, out, &progress)?;
         out.write_all(zeros(entry.padding() as u64)).map_err(failed())?;
     }
     out.write_all(zeros(ply_archive::Plan::END)).map_err(failed())?;
@@ -46,13 +46,13 @@ fn zeros(n: u64) -> &'static [u8] {
 }
 
 fn write_content(
-    engine: &Engine<'_>,
+    source: &dyn BlobSource,
     entry: &Entry,
     out: &mut (dyn Write + Send),
     progress: &dyn Progress,
 ) -> Result<(), Error> {
     let region = |digest: &Digest| -> Result<Region, Error> {
-        Ok(engine.store.region(digest)?.ok_or(ply_image::BlobError::Absent(*digest))?)
+        Ok(source.region(digest)?.ok_or(ply_image::BlobError::Absent(*digest))?)
     };
     match &entry.source {
         Source::Bytes(bytes) => out.write_all(bytes).map_err(Error::within("writing the archive")),
