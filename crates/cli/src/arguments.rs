@@ -46,6 +46,7 @@ pub(crate) enum Verb {
     Ls(Ls),
     Cat(Cat),
     Stat(Stat),
+    Export(Export),
     Tag(Tag),
     Rmi(Rmi),
     /// The verbs as Docker spells them under `image`
@@ -342,6 +343,28 @@ pub(crate) struct Stat {
     pub(crate) image: String,
     /// The files
     #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<String>,
+}
+
+/// Write the files of an image as one flat tar
+///
+/// The root filesystem that the layers come to, or parts of it, under their own names.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  ply export -o root.tar app:1\n  ply export docker-archive:app.tar /etc | tar -t"
+)]
+pub(crate) struct Export {
+    /// The file to write; stdout without it
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Which platform of an image with several
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// The image; IMAGE~2 is the one two layers down
+    #[arg(value_name = "IMAGE", add = images())]
+    pub(crate) image: String,
+    /// Only what lies at and below these
+    #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<String>,
 }
 

@@ -19,6 +19,7 @@ Files
   ls           List the files of an image, or of one layer
   cat          Print files of an image, any version of them
   stat         Show all attributes of files of an image
+  export       Write the files of an image as one flat tar
 
 Store
   tag          Give an image another name

@@ -4,6 +4,8 @@
 mod file;
 mod stream;
 
+pub(crate) use file::{Beside, into_file, preallocate};
+
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;

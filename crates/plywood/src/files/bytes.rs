@@ -1,7 +1,8 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use ply_image::{DiffId, Region};
 use ply_layer::Compression;
@@ -9,7 +10,7 @@ use ply_store::Store;
 use ply_tree::{ReadAt, Source, Sources};
 
 use super::Files;
-use crate::transfer::{Expected, Out, Plain, RegionReader, inflate};
+use crate::transfer::{Expected, Out, Plain, RegionReader, inflate, lock};
 use crate::watch::Silent;
 use crate::{Error, watch::TaskProgress};
 
@@ -88,6 +89,33 @@ impl ReadAt for LayerBytes {
         let left = usize::try_from(len.saturating_sub(offset)).unwrap_or(usize::MAX);
         let wanted = left.min(buffer.len());
         file.read_at(buffer.get_mut(..wanted).unwrap_or_default(), start + offset)
+    }
+}
+
+impl Files {
+    /// Makes the plain tars of all compressed layers, several at once.
+    ///
+    /// # Errors
+    /// As [`LayerBytes::plain`].
+    pub(crate) fn make_plain(&self, threads: usize) -> Result<(), Error> {
+        let packed: Vec<&LayerBytes> = self.bytes.iter().filter(|b| b.plain.get().is_none()).collect();
+        let next = AtomicUsize::new(0);
+        let failed = Mutex::new(None);
+        let work = || {
+            while let Some(bytes) = packed.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if let Err(error) = bytes.plain() {
+                    lock(&failed).get_or_insert(error);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..threads.min(packed.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let failed = lock(&failed).take();
+        failed.map_or(Ok(()), Err)
     }
 }
 
