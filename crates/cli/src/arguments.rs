@@ -43,6 +43,10 @@ pub(crate) enum Verb {
     History(History),
     Layers(Layers),
     Name(Name),
+    Ls(Ls),
+    Cat(Cat),
+    Stat(Stat),
+    Export(Export),
     Tag(Tag),
     Rmi(Rmi),
     /// The verbs as Docker spells them under `image`
@@ -265,6 +269,103 @@ pub(crate) struct Layers {
     /// Images by name, ID, digest or place
     #[arg(value_name = "IMAGE", required = true, add = images())]
     pub(crate) images: Vec<String>,
+}
+
+/// List the files of an image
+///
+/// As `ls` prints them; with -l the last column but one says which layer put each there. Nothing is unpacked.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply ls -l app:1 /etc\n  ply ls -R --layer 3 docker-archive:app.tar")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of ls")]
+pub(crate) struct Ls {
+    /// Mode, owner, group, size, time, layer, name
+    #[arg(short, long)]
+    pub(crate) long: bool,
+    /// Names that begin with a dot too
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// All that lies below too
+    #[arg(short = 'R', long)]
+    pub(crate) recursive: bool,
+    /// One changeset alone, whiteouts marked: a number from 1, or the beginning of a DiffID or ChainID
+    #[arg(long, value_name = "LAYER")]
+    pub(crate) layer: Option<String>,
+    /// JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Which platform of an image with several
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// The image; IMAGE~2 is the one two layers down
+    #[arg(value_name = "IMAGE", add = images())]
+    pub(crate) image: String,
+    /// Where to look; the root without it
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+}
+
+/// Print files of an image, any version of them
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply cat app:1 /etc/os-release\n  ply cat --layer 4 app:1 /tmp/key.pem")]
+pub(crate) struct Cat {
+    /// As the file was once this layer was there: a number from 1, or the beginning of a DiffID or ChainID
+    #[arg(long, value_name = "LAYER")]
+    pub(crate) layer: Option<String>,
+    /// Which platform of an image with several
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// The image; IMAGE~2 is the one two layers down
+    #[arg(value_name = "IMAGE", add = images())]
+    pub(crate) image: String,
+    /// The files; links are followed inside the image
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<String>,
+}
+
+/// Show all attributes of files of an image
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply stat app:1 /bin/sh\n  ply stat --json --layer 2 app:1 /etc/passwd")]
+pub(crate) struct Stat {
+    /// What a link points at, not the link
+    #[arg(short = 'L', long)]
+    pub(crate) dereference: bool,
+    /// As the file was once this layer was there
+    #[arg(long, value_name = "LAYER")]
+    pub(crate) layer: Option<String>,
+    /// JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Which platform of an image with several
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// The image; IMAGE~2 is the one two layers down
+    #[arg(value_name = "IMAGE", add = images())]
+    pub(crate) image: String,
+    /// The files
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<String>,
+}
+
+/// Write the files of an image as one flat tar
+///
+/// The root filesystem that the layers come to, or parts of it, under their own names.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  ply export -o root.tar app:1\n  ply export docker-archive:app.tar /etc | tar -t"
+)]
+pub(crate) struct Export {
+    /// The file to write; stdout without it
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Which platform of an image with several
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// The image; IMAGE~2 is the one two layers down
+    #[arg(value_name = "IMAGE", add = images())]
+    pub(crate) image: String,
+    /// Only what lies at and below these
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
 }
 
 /// Take a name apart

@@ -15,6 +15,12 @@ Look
   layers       Show the layers of an image and who shares them
   name         Take a name apart
 
+Files
+  ls           List the files of an image, or of one layer
+  cat          Print files of an image, any version of them
+  stat         Show all attributes of files of an image
+  export       Write the files of an image as one flat tar
+
 Store
   tag          Give an image another name
   rmi          Remove names, and images with their last name

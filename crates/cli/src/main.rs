@@ -6,6 +6,7 @@ mod complete;
 mod context;
 mod escape;
 mod help;
+mod listing;
 mod output;
 mod report;
 mod stdin;

@@ -41,3 +41,16 @@ pub(crate) fn json_line(value: &impl Serialize) -> Result<(), Failure> {
         serde_json::to_string(value).map_err(|e| Failure::Message(format!("cannot write JSON: {e}")))?;
     line(&text)
 }
+
+/// Stdout without the standard library's buffer, which would look for line ends in every block.
+pub(crate) struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(io::stdout(), bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -68,7 +68,7 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
             ExitCode::FAILURE
         }
         Failure::Engine(error) => {
-            if closed_pipe(error) {
+            if is_closed_pipe(error) {
                 return ExitCode::FAILURE;
             }
             tell(error);
@@ -192,6 +192,10 @@ fn hint(error: &Error) -> Option<String> {
                     .collect();
                 return Some(format!(": {}", list.join(", ")));
             }
+            Some(Error::NoSuchFile { gone: Some((by, before)), .. }) => {
+                let (by, before) = (by.0 + 1, before.0 + 1);
+                return Some(format!(". Layer {by} took it away; --layer {before} still has it"));
+            }
             Some(Error::LayersMissing { layers }) => {
                 let mut text = ":".to_owned();
                 for layer in layers {
@@ -214,7 +218,7 @@ fn hint(error: &Error) -> Option<String> {
     None
 }
 
-fn closed_pipe(error: &Error) -> bool {
+pub(crate) fn is_closed_pipe(error: &Error) -> bool {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(at) = next {
         if at.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe) {

@@ -1,16 +1,20 @@
 //! The verbs, a file each.
 
+mod cat;
 mod check;
+mod export;
 mod history;
 mod images;
 mod inspect;
 mod layers;
 mod load;
+mod ls;
 mod name;
 mod prune;
 mod rmi;
 mod save;
 mod scripts;
+mod stat;
 mod tag;
 
 use plywood::{Error, Platforms};
@@ -30,6 +34,10 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
         Verb::Inspect(a) | Verb::Image(Image::Inspect(a)) => inspect::run(context, &a),
         Verb::History(a) | Verb::Image(Image::History(a)) => history::run(context, &a),
         Verb::Layers(a) => layers::run(context, &a),
+        Verb::Ls(a) => ls::run(context, &a),
+        Verb::Cat(a) => cat::run(context, &a),
+        Verb::Stat(a) => stat::run(context, &a),
+        Verb::Export(a) => export::run(context, &a),
         Verb::Name(a) => name::run(&a),
         Verb::Tag(a) | Verb::Image(Image::Tag(a)) => tag::run(context, &a),
         Verb::Rmi(a) | Verb::Image(Image::Rm(a)) => rmi::run(context, &a),

@@ -6,6 +6,7 @@ use ply_image::{BlobError, DiffId, DocumentError};
 use ply_reference::ReferenceError;
 use ply_store::StoreError;
 
+use crate::files::LayerNumber;
 use crate::select::Candidate;
 
 /// Why an operation did not do what it was asked. Where it would have changed the store, nothing was changed.
@@ -63,6 +64,14 @@ pub enum Error {
     LayersMissing {
         /// From the bottom up.
         layers: Vec<Lacking>,
+    },
+    /// There is no such file in the image.
+    #[error("{}: no such file or directory", ply_tree::path::printable(&ply_tree::path::clean(path)))]
+    NoSuchFile {
+        /// What was asked for.
+        path: Vec<u8>,
+        /// The layer that took it away, and the one below that still has it.
+        gone: Option<(LayerNumber, LayerNumber)>,
     },
     /// What removing or replacing would break.
     #[error("{0}")]

@@ -3,6 +3,8 @@
 pub mod check;
 mod engine;
 mod error;
+pub mod export;
+pub mod files;
 pub mod history;
 pub mod list;
 pub mod load;

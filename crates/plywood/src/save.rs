@@ -5,6 +5,8 @@ mod file;
 mod stream;
 mod unloaded;
 
+pub(crate) use file::{Beside, into_file, preallocate};
+
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;

@@ -67,6 +67,11 @@ pub(crate) struct Unloaded {
 }
 
 impl Unloaded {
+    /// The image for a platform.
+    pub(crate) fn image(&self, platform: Option<&Platform>) -> Result<&PackedImage, Error> {
+        choose(self.packed().ok_or(ply_archive::ArchiveError::NoImage)?, platform)
+    }
+
     pub(crate) fn packed(&self) -> Option<&Packed> {
         self.archive.contents.images.get(self.at)
     }

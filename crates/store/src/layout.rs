@@ -57,6 +57,14 @@ impl Layout {
         self.root.join("ply/ingest")
     }
 
+    pub(crate) fn layers(&self) -> PathBuf {
+        self.root.join("ply/layers")
+    }
+
+    pub(crate) fn plain_tar(&self, layer: &ply_image::DiffId) -> PathBuf {
+        self.layers().join(format!("{}.tar", layer.0.hex()))
+    }
+
     pub(crate) fn damaged(&self) -> PathBuf {
         self.root.join("ply/damaged")
     }

@@ -3,6 +3,7 @@
 mod blobs;
 mod catalog;
 mod collect;
+mod derived;
 mod error;
 mod index_file;
 mod ingest;

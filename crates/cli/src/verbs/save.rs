@@ -1,4 +1,4 @@
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use ply_layer::Encoding;
 use plywood::save::{Options, Saving};
@@ -37,7 +37,7 @@ pub(crate) fn run(context: &Context, arguments: &Save) -> Outcome {
     }
     match &arguments.output {
         Some(path) => engine.write_file(&saving, path)?,
-        None => engine.write_stream(&saving, &mut Stdout)?,
+        None => engine.write_stream(&saving, &mut output::Stdout)?,
     }
     Ok(Exit::Done)
 }
@@ -78,17 +78,4 @@ fn dry_run(saving: &Saving, format: ArchiveFormat) -> Outcome {
         units::size(stays),
     ))?;
     Ok(Exit::Done)
-}
-
-/// Stdout without the standard library's buffer, which would look for line ends in every block.
-struct Stdout;
-
-impl Write for Stdout {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        Ok(rustix::io::write(std::io::stdout(), bytes)?)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

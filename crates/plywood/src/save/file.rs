@@ -1,7 +1,7 @@
 //! An archive into a file: every member at its place, many at once.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,11 +14,27 @@ use crate::transfer::{Expected, Job, Origin, Out};
 use crate::{Engine, Error};
 
 pub(super) fn write(engine: &Engine<'_>, saving: &Saving, path: &Path) -> Result<(), Error> {
+    let stream = |out: &mut (dyn Write + Send)| engine.write_stream(saving, out);
+    into_file(engine, path, stream, |beside| {
+        if saving.compress.is_some() {
+            return engine.write_stream(saving, &mut BufWriter::new(&*beside.file));
+        }
+        write_at_places(engine, saving, &beside.file).map_err(|e| at_file(path, e))
+    })
+}
+
+/// Writes what `at_places` writes into a file beside and renames it, or through a FIFO what `stream` does.
+pub(crate) fn into_file(
+    engine: &Engine<'_>,
+    path: &Path,
+    stream: impl FnOnce(&mut (dyn Write + Send)) -> Result<(), Error>,
+    at_places: impl FnOnce(&Beside) -> Result<(), Error>,
+) -> Result<(), Error> {
     let place = || path.display().to_string();
     match fs::metadata(path) {
         Ok(found) if found.file_type().is_fifo() => {
             let file = open_fifo(engine, path)?;
-            return engine.write_stream(saving, &mut &file);
+            return stream(&mut &file);
         }
         Ok(found) if found.is_dir() => return Err(Error::Misuse(format!("{} is a folder", place()))),
         Ok(found) if !found.is_file() => {
@@ -31,11 +47,7 @@ pub(super) fn write(engine: &Engine<'_>, saving: &Saving, path: &Path) -> Result
     // A link to a file stays a link: its target is replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let beside = Beside::create(&path)?;
-    if saving.compress.is_some() {
-        engine.write_stream(saving, &mut BufWriter::new(&*beside.file))?;
-    } else {
-        write_at_places(engine, saving, &beside.file).map_err(|e| at_file(&path, e))?;
-    }
+    at_places(&beside)?;
     beside.rename(&path)
 }
 
@@ -109,11 +121,11 @@ fn write_at_places(engine: &Engine<'_>, saving: &Saving, file: &Arc<File>) -> Re
             return Err(super::stream::wrong_size(&moved.diff_id.0, moved.facts.plain, len));
         }
     }
-    file.sync_data().map_err(failed())
+    Ok(())
 }
 
 /// Takes the space at once, zeroed: padding and the end are there already.
-fn preallocate(file: &File, len: u64) -> io::Result<()> {
+pub(crate) fn preallocate(file: &File, len: u64) -> io::Result<()> {
     use rustix::fs::{FallocateFlags, fallocate};
     match fallocate(file, FallocateFlags::empty(), 0, len) {
         Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => file.set_len(len),
@@ -122,7 +134,7 @@ fn preallocate(file: &File, len: u64) -> io::Result<()> {
 }
 
 /// A file beside the one that is to be replaced; gone if it is not renamed.
-struct Beside {
+pub(crate) struct Beside {
     path: PathBuf,
     file: Arc<File>,
     done: bool,
@@ -142,6 +154,10 @@ impl Beside {
             }
         }
         Err(Error::Misuse(format!("no free name beside {}", path.display())))
+    }
+
+    pub(crate) const fn file(&self) -> &Arc<File> {
+        &self.file
     }
 
     fn rename(mut self, path: &Path) -> Result<(), Error> {

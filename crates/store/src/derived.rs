@@ -1,0 +1,65 @@
+//! What can be made again: plain tars of compressed layers, made when their content is first read.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ply_image::DiffId;
+
+use crate::Store;
+
+impl Store {
+    /// The plain tar of a layer, made by `make` where it is not there yet: written beside, synced, and renamed, so that what
+    /// has the name is whole. `make` has compared it with the DiffID. `None` in a store that cannot be written.
+    ///
+    /// # Errors
+    /// What `make` says.
+    pub fn plain_tar<E>(
+        &self,
+        layer: &DiffId,
+        make: impl FnOnce(&Arc<File>) -> Result<(), E>,
+    ) -> Result<Option<File>, E> {
+        let path = self.layout.plain_tar(layer);
+        if let Ok(file) = File::open(&path) {
+            return Ok(Some(file));
+        }
+        let Ok(beside) = self.beside(&path) else { return Ok(None) };
+        make(&beside.file)?;
+        Ok(beside.keep(&path).ok())
+    }
+
+    fn beside(&self, path: &std::path::Path) -> io::Result<Beside> {
+        if !self.layout.version().exists() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        fs::create_dir_all(self.layout.layers())?;
+        let beside = path.with_extension(format!("{}.new", std::process::id()));
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&beside)?;
+        Ok(Beside { path: beside, file: Arc::new(file), kept: false })
+    }
+}
+
+/// A derived file in the making.
+struct Beside {
+    path: PathBuf,
+    file: Arc<File>,
+    kept: bool,
+}
+
+impl Beside {
+    fn keep(mut self, path: &std::path::Path) -> io::Result<File> {
+        self.file.sync_data()?;
+        fs::rename(&self.path, path)?;
+        self.kept = true;
+        File::open(path)
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if !self.kept {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
