@@ -19,6 +19,8 @@ Files
   ls           List the files of an image, or of one layer
   cat          Print files of an image, any version of them
   stat         Show all attributes of files of an image
+  log          Show what each layer did to a file
+  du           Show what each layer adds and hides
 
 Store
   tag          Give an image another name

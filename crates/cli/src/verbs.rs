@@ -2,11 +2,13 @@
 
 mod cat;
 mod check;
+mod du;
 mod history;
 mod images;
 mod inspect;
 mod layers;
 mod load;
+mod log;
 mod ls;
 mod name;
 mod prune;
@@ -36,6 +38,8 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
         Verb::Ls(a) => ls::run(context, &a),
         Verb::Cat(a) => cat::run(context, &a),
         Verb::Stat(a) => stat::run(context, &a),
+        Verb::Log(a) => log::run(context, &a),
+        Verb::Du(a) => du::run(context, &a),
         Verb::Name(a) => name::run(&a),
         Verb::Tag(a) | Verb::Image(Image::Tag(a)) => tag::run(context, &a),
         Verb::Rmi(a) | Verb::Image(Image::Rm(a)) => rmi::run(context, &a),
