@@ -29,6 +29,11 @@ fn names() {
 }
 
 #[test]
+fn history_of_files() {
+    journey("history-of-files.md");
+}
+
+#[test]
 fn errors() {
     journey("errors.md");
 }

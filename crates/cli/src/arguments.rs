@@ -2,6 +2,7 @@
 
 pub(crate) mod switches;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -47,6 +48,8 @@ pub(crate) enum Verb {
     Cat(Cat),
     Stat(Stat),
     Export(Export),
+    Log(Log),
+    Du(Du),
     Tag(Tag),
     Rmi(Rmi),
     /// The verbs as Docker spells them under `image`
@@ -366,6 +369,66 @@ pub(crate) struct Export {
     /// Only what lies at and below these
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<String>,
+}
+
+/// Show what each layer did to a file
+///
+/// Newest first: who added it, changed, replaced or deleted it, or hid it with a directory above it. Content is
+/// compared, so that a file that was only stored again is told as such. A directory's history is its own.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  ply log app:1 /etc/passwd\n  ply log -p docker-archive:app.tar /etc/nginx/nginx.conf"
+)]
+pub(crate) struct Log {
+    /// With each change a unified diff of text
+    #[arg(short, long)]
+    pub(crate) patch: bool,
+    /// JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Which platform of an image with several
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// The image; IMAGE~2 is the one two layers down
+    #[arg(value_name = "IMAGE", add = images())]
+    pub(crate) image: String,
+    /// The file or directory, deleted ones too
+    #[arg(value_name = "PATH")]
+    pub(crate) path: OsString,
+}
+
+/// Show what each layer adds and hides, and the largest hidden files
+///
+/// In bytes of file content; a file with several names counts once. Bytes are hidden when no name shows them any more:
+/// they were replaced or deleted, and are stored and sent all the same. Efficiency is counted as dive counts it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply du app:1\n  ply du --fail-under 95 docker-archive:app.tar")]
+pub(crate) struct Du {
+    /// So many of the largest hidden files
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) top: usize,
+    /// Exit with 1 if the efficiency is lower
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) fail_under: Option<f64>,
+    /// Exact sizes
+    #[arg(long)]
+    pub(crate) bytes: bool,
+    /// JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Which platform of an image with several
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// The image; IMAGE~2 is the one two layers down
+    #[arg(value_name = "IMAGE", add = images())]
+    pub(crate) image: String,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim().parse().ok();
+    number
+        .filter(|number| (0.0..=100.0).contains(number))
+        .ok_or_else(|| "a percentage is a number from 0 to 100".to_owned())
 }
 
 /// Take a name apart

@@ -20,6 +20,8 @@ Files
   cat          Print files of an image, any version of them
   stat         Show all attributes of files of an image
   export       Write the files of an image as one flat tar
+  log          Show what each layer did to a file
+  du           Show what each layer adds and hides
 
 Store
   tag          Give an image another name

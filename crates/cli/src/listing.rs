@@ -91,7 +91,7 @@ pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -99,9 +99,19 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// `7,602 bytes`.
+pub(crate) fn bytes(number: u64) -> String {
+    if number == 1 { "1 byte".to_owned() } else { format!("{} bytes", grouped(number)) }
+}
+
 /// To the minute, in the user's zone: `2026-11-20 10:12`.
 pub(crate) fn minute(time: Time) -> String {
     when::minute(when::from_unix(time.seconds, time.nanoseconds), &when::zone())
+}
+
+/// To the second, in the user's zone: `2026-11-20 10:12:00`.
+pub(crate) fn second(time: Time) -> String {
+    when::second(when::from_unix(time.seconds, time.nanoseconds), &when::zone())
 }
 
 /// A moment with all its digits, as Go prints one.

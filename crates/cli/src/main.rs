@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bars;
+mod command;
 mod complete;
 mod context;
 mod escape;

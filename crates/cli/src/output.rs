@@ -12,11 +12,30 @@ use crate::report::Failure;
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let text = if out.is_terminal() { escape::text(text, Lines::Keep) } else { text.into() };
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
         Err(e) if e.kind() == ErrorKind::BrokenPipe => Err(Failure::Closed),
         Err(e) => Err(Failure::Message(format!("cannot write to stdout: {e}"))),
         Ok(()) => Ok(()),
     }
+}
+
+/// Prints text that need not be UTF-8 to stdout: as it is, or to a terminal with nothing that it would obey.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    if !out.is_terminal() {
+        return written(out.write_all(bytes).and_then(|()| out.flush()));
+    }
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    drop(out);
+    print(&text)
 }
 
 /// Prints a line to stdout.

@@ -2,12 +2,14 @@
 
 mod cat;
 mod check;
+mod du;
 mod export;
 mod history;
 mod images;
 mod inspect;
 mod layers;
 mod load;
+mod log;
 mod ls;
 mod name;
 mod prune;
@@ -38,6 +40,8 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
         Verb::Cat(a) => cat::run(context, &a),
         Verb::Stat(a) => stat::run(context, &a),
         Verb::Export(a) => export::run(context, &a),
+        Verb::Log(a) => log::run(context, &a),
+        Verb::Du(a) => du::run(context, &a),
         Verb::Name(a) => name::run(&a),
         Verb::Tag(a) | Verb::Image(Image::Tag(a)) => tag::run(context, &a),
         Verb::Rmi(a) | Verb::Image(Image::Rm(a)) => rmi::run(context, &a),

@@ -49,6 +49,11 @@ pub(crate) fn minute(moment: Timestamp, zone: &TimeZone) -> String {
     moment.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
+/// To the second: `2026-11-20 10:12:00`.
+pub(crate) fn second(moment: Timestamp, zone: &TimeZone) -> String {
+    moment.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
 /// RFC 3339 to the second: `2026-11-20T10:12:00Z`, `2026-11-20T12:12:00+02:00`. Docker's CREATED AT of history.
 pub(crate) fn rfc3339(moment: Timestamp, zone: &TimeZone) -> String {
     let zoned = moment.to_zoned_datetime(zone.clone());

@@ -2,19 +2,28 @@
 
 mod bytes;
 mod cat;
+mod du;
 mod listing;
+mod log;
 mod open;
 mod owners;
+mod patch;
 
 use std::io::Read;
 
-use ply_overlay::{Origin, Stack, Version};
+use ply_overlay::Stack;
 use ply_tree::{Content, Extent, Found, Kind, Last, Node, Source, Tree, TreeView, find};
 
 pub use bytes::LayerBytes;
 pub use cat::kind;
+pub use du::HiddenFile;
 pub use listing::{Entry, Scope};
+pub use log::Log;
 pub use owners::Owners;
+pub use patch::{LONGEST_TEXT, MOST_LINES, Patch};
+pub use ply_overlay::{
+    Action, Differences, Efficiency, Event, How, LayerUsage, Origin, Removal, Usage, Version,
+};
 
 use crate::Error;
 use crate::view::{View, ViewLayer};

@@ -34,6 +34,15 @@ pub fn steps(view: &View) -> Vec<Step> {
     steps
 }
 
+/// The step that made each layer, from the bottom up; an empty one for a layer that no step accounts for.
+#[must_use]
+pub fn of_layers(view: &View) -> Vec<History> {
+    let made = steps(view).into_iter().filter(|step| step.layer.is_some());
+    let mut histories: Vec<History> = made.map(|step| step.history).collect();
+    histories.reverse();
+    histories
+}
+
 fn step(history: History, layer: Option<(ViewLayer, usize)>) -> Step {
     let size = layer.as_ref().map_or(Some(0), |(layer, _)| layer.content);
     Step { history, size, layer: layer.map(|(layer, number)| (number, layer)) }
