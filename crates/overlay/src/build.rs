@@ -1,10 +1,10 @@
 //! A tree in memory out of a union: what `merge` and `squash` have in common.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use ply_tree::{Directory, Kind, Metadata, Node, NodeId, Presence, Source, Tree, path};
 
+use crate::numbers::Numbers;
 use crate::union::{Dir, Seen, Union};
 use crate::{Origin, OverlayError, SourceMap};
 
@@ -17,7 +17,7 @@ pub(crate) fn build(union: &Union<'_>, sources: &SourceMap<'_>) -> Result<(Tree,
         sources,
         tree: Tree::new(itself(&root, union.is_whole()), attributes(union, &root)?),
         origins: root.attributes.into_iter().collect(),
-        leaves: HashMap::new(),
+        leaves: Numbers::default(),
     };
     let mut open = vec![Open { dir: root, id: Tree::ROOT, path: Vec::new() }];
     // Nothing calls itself: a tree is as deep as memory lets it.
@@ -43,13 +43,13 @@ struct Builder<'b, 'a> {
     origins: Vec<Origin>,
     /// Inodes that may have more names. Whether they do only the end tells: a link of a layer above is not counted in
     /// the layer that has the file.
-    leaves: HashMap<Origin, NodeId>,
+    leaves: Numbers<Origin, NodeId>,
 }
 
 impl<'a> Builder<'_, 'a> {
     fn fill(&mut self, here: &Open, open: &mut Vec<Open>) -> Result<(), OverlayError> {
         let mut join = self.union.join(here.dir.parts.iter().copied())?;
-        let mut versions = Vec::new();
+        let (mut versions, mut names) = (Vec::new(), Vec::new());
         while let Some(name) = join.next(&mut versions)? {
             let id = match self.union.judge(here.dir.closed, versions.drain(..).map(Ok))? {
                 Seen::Nothing | Seen::Hidden => continue,
@@ -65,8 +65,9 @@ impl<'a> Builder<'_, 'a> {
                     id
                 }
             };
-            self.tree.link(here.id, &name, id);
+            names.push(((*name).into(), id));
         }
+        self.tree.fill(here.id, names);
         Ok(())
     }
 

@@ -1,7 +1,6 @@
-use std::collections::HashMap;
-
 use ply_tree::{Directory, Kind, Metadata, Node, NodeId, Presence, Tree, TreeView, path};
 
+use crate::numbers::Numbers;
 use crate::pairs::{Pair, Pairs, Side};
 use crate::{Differences, OverlayError};
 
@@ -67,9 +66,9 @@ struct Layer {
     tree: Tree,
     above: Vec<Above>,
     /// Of each file of the upper tree, whether it differs from the lower one.
-    changed: HashMap<NodeId, bool>,
+    changed: Numbers<NodeId, bool>,
     /// Files that are in the layer, by their number in the upper tree.
-    files: HashMap<NodeId, NodeId>,
+    files: Numbers<NodeId, NodeId>,
 }
 
 /// A directory on the way: in the layer, or fit to be put there.
@@ -84,7 +83,7 @@ impl Layer {
         let root = upper.node(upper.root()).map_err(|source| OverlayError::Layer { layer: 1, source })?;
         let implied = Directory { presence: Presence::Implied, opaque: false };
         let tree = Tree::new(implied, root.metadata.clone());
-        Ok(Self { tree, above: Vec::new(), changed: HashMap::new(), files: HashMap::new() })
+        Ok(Self { tree, above: Vec::new(), changed: Numbers::default(), files: Numbers::default() })
     }
 
     /// The directory that the next name goes to, made with all above it where they are not there yet.
@@ -142,8 +141,8 @@ impl Layer {
 
 /// Which files of two trees have names in common.
 struct Links {
-    lower: HashMap<NodeId, Partner>,
-    upper: HashMap<NodeId, Partner>,
+    lower: Numbers<NodeId, Partner>,
+    upper: Numbers<NodeId, Partner>,
 }
 
 /// What the other tree has at a file's names.
@@ -157,7 +156,7 @@ enum Partner {
 
 impl Links {
     fn between(lower: &dyn TreeView, upper: &dyn TreeView) -> Result<Self, OverlayError> {
-        let mut links = Self { lower: HashMap::new(), upper: HashMap::new() };
+        let mut links = Self { lower: Numbers::default(), upper: Numbers::default() };
         let mut pairs = Pairs::new(lower, upper);
         while let Some(pair) = pairs.next()? {
             let [before, after] = [&pair.before, &pair.after]
@@ -174,7 +173,7 @@ impl Links {
     }
 }
 
-fn note(partners: &mut HashMap<NodeId, Partner>, own: Option<NodeId>, other: Option<NodeId>) {
+fn note(partners: &mut Numbers<NodeId, Partner>, own: Option<NodeId>, other: Option<NodeId>) {
     let Some(own) = own else { return };
     let now = other.map_or(Partner::No, Partner::One);
     let known = partners.entry(own).or_insert(now);

@@ -22,6 +22,9 @@ struct Part<'a> {
 }
 
 struct Head<'a> {
+    /// The first bytes of the name as a number, which is mostly enough to tell names apart, without going to the memory
+    /// where they lie.
+    beginning: u64,
     name: Cow<'a, [u8]>,
     /// Which of the parts; a smaller one lies further up.
     part: usize,
@@ -31,7 +34,8 @@ struct Head<'a> {
 /// The heap gives the greatest first: of the smallest name, the one furthest up.
 impl Ord for Head<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        other.name.cmp(&self.name).then_with(|| other.part.cmp(&self.part))
+        let beginnings = other.beginning.cmp(&self.beginning);
+        beginnings.then_with(|| other.name.cmp(&self.name)).then_with(|| other.part.cmp(&self.part))
     }
 }
 
@@ -59,7 +63,7 @@ impl<'a> Join<'a> {
             let (layer, mut rest) = directory?;
             if let Some(entry) = rest.next() {
                 let (name, id) = entry.map_err(|source| OverlayError::Layer { layer, source })?;
-                join.heads.push(Head { name, part: join.parts.len(), id });
+                join.heads.push(Head { beginning: beginning(&name), name, part: join.parts.len(), id });
             }
             join.parts.push(Part { layer, rest });
         }
@@ -84,11 +88,20 @@ impl<'a> Join<'a> {
         match part.rest.next().transpose() {
             Ok(Some((name, id))) => {
                 head.id = id;
+                head.beginning = beginning(&name);
                 Ok(Some(std::mem::replace(&mut head.name, name)))
             }
             Ok(None) => Ok(Some(PeekMut::pop(head).name)),
             Err(source) => Err(layer_error(part.layer, source)),
         }
+    }
+}
+
+/// Names compare as these do, unless these are equal.
+fn beginning(name: &[u8]) -> u64 {
+    match name.first_chunk() {
+        Some(bytes) => u64::from_be_bytes(*bytes),
+        None => name.iter().rev().fold(0, |number, byte| (number >> 8) | (u64::from(*byte) << 56)),
     }
 }
 

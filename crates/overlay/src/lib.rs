@@ -10,6 +10,7 @@ mod hidden;
 mod history;
 mod join;
 mod merge;
+mod numbers;
 mod origin;
 mod pairs;
 mod rows;

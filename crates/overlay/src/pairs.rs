@@ -52,7 +52,7 @@ impl<'a> Pairs<'a> {
             }
             return self.pair(Vec::new()).map(Some);
         }
-        if let Some((path, parts)) = self.last.take().filter(|(_, parts)| !parts.is_empty()) {
+        if let Some((path, parts)) = self.last.take() {
             let names = self.trees.join(parts.into_iter())?;
             self.open.push((path, names));
         }
@@ -76,7 +76,7 @@ impl<'a> Pairs<'a> {
             }
             *(if at.layer == 0 { &mut pair.before } else { &mut pair.after }) = Some(side);
         }
-        self.last = Some((pair.path.clone(), directories));
+        self.last = (!directories.is_empty()).then(|| (pair.path.clone(), directories));
         Ok(pair)
     }
 }

@@ -66,7 +66,7 @@ impl<'a> Rows<'a> {
     }
 
     pub(crate) fn next(&mut self) -> Result<Option<Row<'a>>, OverlayError> {
-        if let Some((path, parts)) = self.last.take().filter(|(_, parts)| !parts.is_empty()) {
+        if let Some((path, parts)) = self.last.take() {
             let rest = self.union.join(parts.iter().map(|part| part.at))?;
             self.open.push(Open { path: path.into(), parts, rest });
         }
@@ -79,7 +79,8 @@ impl<'a> Rows<'a> {
                     opaque: is_opaque(&version.node),
                     hidden: version.hidden.clone(),
                 });
-                self.last = Some((row.path.clone(), parts.collect()));
+                let parts: Vec<Part> = parts.collect();
+                self.last = (!parts.is_empty()).then(|| (row.path.clone(), parts));
                 return Ok(Some(row));
             }
             self.open.pop();

@@ -1,12 +1,12 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use ply_tree::{Directory, Entries, Kind, Node, NodeId, Source, TreeError, TreeView};
 
 use crate::build::{attributes, renumber};
 use crate::join::Join;
+use crate::numbers::Numbers;
 use crate::union::{Dir, Ground, Seen, Union};
 use crate::{Origin, OverlayError, SourceMap};
 
@@ -26,7 +26,7 @@ pub struct Stack<'a> {
 struct Handles {
     handles: Vec<Handle>,
     /// The number of a leaf, by its place; of a directory, by its topmost part, which tells all others.
-    ids: HashMap<Origin, NodeId>,
+    ids: Numbers<Origin, NodeId>,
 }
 
 #[derive(Clone)]
@@ -75,7 +75,7 @@ impl<'a> Stack<'a> {
         let union = Union::new(layers, Ground::Empty);
         let root = Place { dir: union.root(union.len())?, parent: ROOT, name: Box::default() };
         let handles = vec![Handle::Directory(Rc::new(root))];
-        Ok(Self { union, sources: None, seen: RefCell::new(Handles { handles, ids: HashMap::new() }) })
+        Ok(Self { union, sources: None, seen: RefCell::new(Handles { handles, ids: Numbers::default() }) })
     }
 
     /// The same with other numbers for the sources, such as [`by_layer`](crate::by_layer): `sources` is given a layer

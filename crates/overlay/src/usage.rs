@@ -1,8 +1,7 @@
-use std::collections::HashMap;
-
 use ply_tree::{Kind, TreeView};
 
 use crate::efficiency::{Efficiency, Sizes};
+use crate::numbers::Numbers;
 use crate::rows::{Row, RowVersion, Rows};
 use crate::{Origin, OverlayError};
 
@@ -57,8 +56,11 @@ fn sum(sizes: impl Iterator<Item = u64>) -> u64 {
 /// A layer cannot be read; a hard link to a layer below that the union shows leads to no file.
 pub fn usage(layers: &[&dyn TreeView]) -> Result<Usage, OverlayError> {
     let mut rows = Rows::new(layers)?;
-    let mut count =
-        Count { layers: vec![LayerUsage::default(); layers.len()], files: HashMap::new(), links: Vec::new() };
+    let mut count = Count {
+        layers: vec![LayerUsage::default(); layers.len()],
+        files: Numbers::default(),
+        links: Vec::new(),
+    };
     let mut sizes = Sizes::default();
     while let Some(row) = rows.next()? {
         let mut held = Vec::with_capacity(row.versions.len());
@@ -72,7 +74,7 @@ pub fn usage(layers: &[&dyn TreeView]) -> Result<Usage, OverlayError> {
 
 struct Count {
     layers: Vec<LayerUsage>,
-    files: HashMap<Origin, File>,
+    files: Numbers<Origin, File>,
     /// Names that layers above gave to files: of which file, and who hid the name.
     links: Vec<(Origin, Option<usize>)>,
 }

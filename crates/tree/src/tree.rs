@@ -63,6 +63,23 @@ impl Tree {
         self.uncount(before)
     }
 
+    /// Points many names in a directory at inodes, instead of all that it held. Does nothing where `directory` is none.
+    /// Quicker than [`link`](Self::link) for each, since no place is searched, and quickest with sorted names; of equal
+    /// ones the last holds.
+    pub fn fill(&mut self, directory: NodeId, names: impl IntoIterator<Item = (Box<[u8]>, NodeId)>) {
+        if !self.inode(directory).is_some_and(|inode| inode.node.is_directory()) {
+            return;
+        }
+        self.clear(directory);
+        let entries: Entries = names.into_iter().collect();
+        for id in entries.values() {
+            self.count(*id, 1);
+        }
+        if let Some(place) = self.inode_mut(directory).filter(|_| !entries.is_empty()) {
+            place.entries = Some(Box::new(entries));
+        }
+    }
+
     /// Takes a name away; gives back what it pointed at. What lies below stays with it.
     pub fn unlink(&mut self, directory: NodeId, name: &[u8]) -> Option<NodeId> {
         let gone = self.inode_mut(directory)?.entries.as_mut()?.remove(name);

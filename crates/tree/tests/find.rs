@@ -130,6 +130,17 @@ fn names_are_counted() {
     assert_eq!(links(&tree, a), 1);
     tree.clear(b);
     assert_eq!(links(&tree, a), 0);
+    tree.link(b, b"old", a);
+    let name = |name: &[u8], id| (name.into(), id);
+    let c = tree.add(Node::new(Kind::Fifo, Metadata::new(0o644)));
+    tree.fill(b, [name(b"z", a), name(b"x", a), name(b"y", a), name(b"y", c)]);
+    let names: Vec<_> = tree.children(b).collect();
+    assert_eq!(names, [(&b"x"[..], a), (b"y", c), (b"z", a)]);
+    assert_eq!((links(&tree, a), links(&tree, c)), (2, 1));
+    tree.fill(a, [name(b"below a file", c)]);
+    assert_eq!(links(&tree, c), 1);
+    tree.fill(b, []);
+    assert_eq!((links(&tree, a), tree.children(b).count()), (0, 0));
 }
 
 struct Bytes(&'static [u8]);
