@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A map whose keys are numbers that this process gave: nobody outside can choose them so that they collide. The standard
-/// hasher, made against that, takes as long as all else there is to do for an entry of a union.
+/// hasher, made against that, costs 5 % of a merge and a fifth of a changeset (`cargo bench -p ply-overlay`).
 pub(crate) type Numbers<K, V> = HashMap<K, V, BuildHasherDefault<Folded>>;
 
 /// Multiplies, and folds the upper half of the product onto the lower.

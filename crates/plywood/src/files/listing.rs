@@ -1,6 +1,6 @@
 //! What `ls` and `stat` show: entries of the union, or of one changeset alone.
 
-use ply_overlay::Stack;
+use ply_overlay::{Stack, keep, merge};
 use ply_tree::{Last, Node, NodeId, TreeView, walk};
 
 use super::{Files, LayerNumber};
@@ -89,7 +89,19 @@ impl Files {
     pub fn entry(&self, path: &[u8], scope: Scope, last: Last) -> Result<Entry, Error> {
         let looked = Looked::at(self, scope)?;
         let found = looked.find(self, path, last)?;
-        looked.entry(self, found.path, found.id)
+        let mut entry = looked.entry(self, found.path, found.id)?;
+        if entry.node.links > 1 && !matches!(scope, Scope::Alone(_)) {
+            entry.node.links = self.links(scope, &entry.path)?;
+        }
+        Ok(entry)
+    }
+
+    /// How many names an inode has in the union: a layer knows only its own.
+    fn links(&self, scope: Scope, path: &[u8]) -> Result<u32, Error> {
+        let top = if let Scope::Until(layer) = scope { Some(layer) } else { None };
+        let merged = merge(&self.trees(top), keep).map_err(self.failed())?;
+        let found = ply_tree::find(&merged.tree, path, Last::Keep).map_err(self.failed())?;
+        Ok(found.and_then(|found| merged.tree.get(found.id)).map_or(1, |node| node.links))
     }
 
     /// What a directory holds, sorted by name; of what is no directory, itself. With `recursive` all that lies below.
