@@ -25,14 +25,15 @@ pub(crate) struct Open<'v> {
     pub(crate) fd: OwnedFd,
     pub(crate) path: Vec<u8>,
     pub(crate) node: Cow<'v, Node>,
+    /// All below it is hidden.
+    pub(crate) hidden: bool,
     /// Something will yet be put into it.
     pub(crate) late: AtomicBool,
 }
 
 impl Open<'_> {
     pub(crate) fn parent(&self) -> Parent<'_> {
-        let opaque = matches!(self.node.kind, Kind::Directory(directory) if directory.opaque);
-        Parent { fd: self.fd.as_fd(), opaque }
+        Parent { fd: self.fd.as_fd(), hidden: self.hidden }
     }
 }
 
@@ -46,9 +47,10 @@ pub(crate) enum Job<'v> {
 }
 
 /// Makes all that lies below a directory of the tree in the root, which is empty, and gives the root its attributes.
+/// `hidden` tells that in a changeset it hides all below, whatever the tree says.
 pub(crate) fn fill(
     view: &dyn TreeView,
-    from: NodeId,
+    (from, hidden): (NodeId, bool),
     maker: &Maker<'_>,
     workers: Option<NonZeroUsize>,
 ) -> Result<(), RootfsError> {
@@ -79,7 +81,7 @@ pub(crate) fn fill(
             }
         }
         drop(receiver);
-        if let Err(error) = planner.plan(from, &sender) {
+        if let Err(error) = planner.plan((from, hidden), &sender) {
             fail(error);
         }
     });

@@ -16,6 +16,7 @@ mod scan;
 mod unpack;
 mod upper;
 mod warning;
+mod way;
 mod xattr;
 
 pub use error::RootfsError;

@@ -43,8 +43,8 @@ impl<'a> Spot<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Parent<'a> {
     pub(crate) fd: BorrowedFd<'a>,
-    /// Whether it hides all below it, so that it needs no whiteouts.
-    pub(crate) opaque: bool,
+    /// It, or one above it, hides all below, so that a whiteout has nothing to hide. The kernel would list its name.
+    pub(crate) hidden: bool,
 }
 
 /// What all makers share.

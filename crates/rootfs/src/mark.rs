@@ -2,7 +2,9 @@
 
 use ply_tree::Xattr;
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::fs::{FileType, Mode, OFlags, XattrFlags, fgetxattr, fremovexattr, fsetxattr, mknodat, openat};
+use rustix::fs::{
+    FileType, Mode, OFlags, XattrFlags, fchmod, fgetxattr, fremovexattr, fsetxattr, fstat, mknodat, openat,
+};
 use rustix::io::Errno;
 
 use crate::make::Parent;
@@ -58,7 +60,20 @@ impl Marks {
 
     /// Makes a directory hide all below it.
     pub(crate) fn make_opaque(self, directory: BorrowedFd<'_>) -> rustix::io::Result<()> {
-        fsetxattr(directory, self.opaque_name(), b"y", XattrFlags::empty())
+        self.mark(directory, b"y")
+    }
+
+    fn mark(self, directory: BorrowedFd<'_>, value: &[u8]) -> rustix::io::Result<()> {
+        let mark = || fsetxattr(directory, self.opaque_name(), value, XattrFlags::empty());
+        match mark() {
+            // `user` attributes take the right to write, which the owner of a directory may not have, but may give.
+            Err(Errno::ACCESS) => {
+                let mode = Mode::from_raw_mode(fstat(directory)?.st_mode & 0o7777);
+                fchmod(directory, mode | Mode::WUSR)?;
+                mark().and(fchmod(directory, mode))
+            }
+            done => done,
+        }
     }
 
     pub(crate) fn is_opaque(self, directory: BorrowedFd<'_>) -> bool {
@@ -67,10 +82,12 @@ impl Marks {
     }
 
     /// Makes a whiteout: the device 0:0, which takes no privilege since Linux 5.8; where that is refused, an empty file
-    /// with an attribute, in a directory with another. In an opaque directory there is nothing to hide.
+    /// with an attribute, in a directory with another.
     pub(crate) fn whiteout(self, parent: Parent<'_>, name: &[u8]) -> rustix::io::Result<()> {
+        if parent.hidden {
+            return Ok(());
+        }
         match mknodat(parent.fd, name, FileType::CharacterDevice, Mode::empty(), 0) {
-            Err(Errno::PERM) if parent.opaque => Ok(()),
             Err(Errno::PERM) => self.whiteout_file(parent.fd, name),
             done => done,
         }
@@ -85,7 +102,7 @@ impl Marks {
 
     /// Marks a directory as one in which files may be whiteouts by attribute.
     pub(crate) fn tell(self, directory: BorrowedFd<'_>) -> rustix::io::Result<()> {
-        fsetxattr(directory, self.opaque_name(), b"x", XattrFlags::empty())
+        self.mark(directory, b"x")
     }
 }
 

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::SyncSender;
 
-use ply_tree::{Kind, Node, NodeId, TreeView, path};
+use ply_tree::{Kind, Node, NodeId, TreeView};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, Mode, OFlags, linkat, mkdirat, openat};
+use rustix::fs::{AtFlags, Mode, linkat, mkdirat};
 use rustix::io::Errno;
 
 use crate::RootfsError;
 use crate::fill::{Job, Open, hand, let_go};
 use crate::make::{Maker, Spot};
-use crate::root::{DIRECTORY, is_name};
+use crate::root::is_name;
+use crate::way::Way;
 
 /// Files of this size are left to the end, the largest first, so that no worker ends alone with one. 30 MiB/s more of the
 /// tomcat image's 900 than in the tree's order.
@@ -29,8 +30,8 @@ pub(crate) struct Planner<'v> {
     view: &'v dyn TreeView,
     maker: &'v Maker<'v>,
     stop: &'v AtomicBool,
-    /// Directories that stand there, yet to be filled.
-    waiting: Vec<(NodeId, Vec<u8>)>,
+    /// Directories that stand there, yet to be filled; and whether all below is hidden.
+    waiting: Vec<(NodeId, Vec<u8>, bool)>,
     /// A directory has one name; a view of something damaged may have it go round.
     seen: HashSet<NodeId>,
     /// Of a file with several names, the first.
@@ -40,8 +41,7 @@ pub(crate) struct Planner<'v> {
     large: Vec<(u64, Vec<u8>, Cow<'v, Node>)>,
     /// Directories that get their attributes last, each after those above it.
     late: Vec<(NodeId, Vec<u8>)>,
-    /// Opened last.
-    near: Option<(Vec<u8>, OwnedFd)>,
+    way: Way,
 }
 
 impl<'v> Planner<'v> {
@@ -56,21 +56,25 @@ impl<'v> Planner<'v> {
             links: Vec::new(),
             large: Vec::new(),
             late: Vec::new(),
-            near: None,
+            way: Way::default(),
         }
     }
 
     /// Goes through the tree and hands out the work.
-    pub(crate) fn plan(&mut self, from: NodeId, sender: &SyncSender<Job<'v>>) -> Result<(), RootfsError> {
-        self.waiting.push((from, Vec::new()));
-        while let Some((id, path)) = self.waiting.pop() {
+    pub(crate) fn plan(
+        &mut self,
+        (from, hidden): (NodeId, bool),
+        sender: &SyncSender<Job<'v>>,
+    ) -> Result<(), RootfsError> {
+        self.waiting.push((from, Vec::new(), hidden));
+        while let Some((id, path, hidden)) = self.waiting.pop() {
             if (self.maker.progress)(0).is_break() {
                 return Err(RootfsError::Stopped);
             }
             if self.stop.load(Relaxed) {
                 return Ok(());
             }
-            self.visit(id, path, sender)?;
+            self.visit(id, (path, hidden), sender)?;
         }
         self.large.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         for (_, path, node) in self.large.drain(..) {
@@ -79,7 +83,12 @@ impl<'v> Planner<'v> {
         Ok(())
     }
 
-    fn visit(&mut self, id: NodeId, path: Vec<u8>, sender: &SyncSender<Job<'v>>) -> Result<(), RootfsError> {
+    fn visit(
+        &mut self,
+        id: NodeId,
+        (path, hidden): (Vec<u8>, bool),
+        sender: &SyncSender<Job<'v>>,
+    ) -> Result<(), RootfsError> {
         if !self.seen.insert(id) {
             return Err(self.maker.root.refused(&path, "a directory cannot have two names"));
         }
@@ -88,7 +97,8 @@ impl<'v> Planner<'v> {
         let fd = self.directory(&path)?;
         // A user who is not root could no longer come through or put links in; the root is moved before.
         let shut = node.metadata.mode & 0o300 != 0o300 || path.is_empty();
-        let directory = Arc::new(Open { fd, path, node, late: AtomicBool::new(shut) });
+        let hidden = hidden || matches!(node.kind, Kind::Directory(directory) if directory.opaque);
+        let directory = Arc::new(Open { fd, path, node, hidden, late: AtomicBool::new(shut) });
         let mut below = Vec::new();
         let (mut leaves, mut bytes) = (Vec::new(), 0_u64);
         for entry in view.entries(id)? {
@@ -101,7 +111,7 @@ impl<'v> Planner<'v> {
             if node.is_directory() {
                 mkdirat(&directory.fd, &*name, self.maker.first_mode(&node))
                     .map_err(|error| self.maker.not_made(directory.fd.as_fd(), at, error))?;
-                below.push((child, at.path()));
+                below.push((child, at.path(), hidden));
                 continue;
             }
             if node.links > 1 && !matches!(node.kind, Kind::Whiteout) {
@@ -170,20 +180,8 @@ impl<'v> Planner<'v> {
         }
     }
 
-    /// Opens a directory, from the one opened last where that is right above it or the same: at any depth this costs no
-    /// more than one step.
     fn directory(&mut self, path: &[u8]) -> Result<OwnedFd, RootfsError> {
-        let opened = match (&self.near, path::split(path)) {
-            (Some((near, fd)), _) if near == path => openat(fd, ".", DIRECTORY, Mode::empty()),
-            (Some((near, fd)), Some((above, name))) if near == above => {
-                openat(fd, name, DIRECTORY, Mode::empty())
-            }
-            _ => self.maker.root.open_below(path, OFlags::RDONLY | OFlags::DIRECTORY),
-        };
-        let fd = opened.map_err(self.maker.root.io("open", path))?;
-        let near = rustix::io::fcntl_dupfd_cloexec(&fd, 0).map_err(self.maker.root.io("open", path))?;
-        self.near = Some((path.to_vec(), near));
-        Ok(fd)
+        self.way.open(self.maker.root, path).map_err(self.maker.root.io("open", path))
     }
 }
 

@@ -16,6 +16,7 @@ use crate::list::list;
 use crate::make::Spot;
 use crate::mark::{self, Said};
 use crate::root::Root;
+use crate::way::Way;
 use crate::{Owners, RootfsError, owner, xattr};
 pub use files::Files;
 
@@ -52,6 +53,7 @@ pub fn scan(directory: &Path, how: &Scan) -> Result<(Tree, Files), RootfsError> 
         recorded: how.owners.recorded(),
         files: Files::new(root),
         tree: Tree::new(Directory::default(), Metadata::new(0o755)),
+        way: Way::default(),
         linked: HashMap::new(),
         marked: HashSet::new(),
     };
@@ -70,6 +72,7 @@ struct Scanner {
     recorded: bool,
     files: Files,
     tree: Tree,
+    way: Way,
     /// Files that have other names, by device and inode.
     linked: HashMap<(u64, u64), NodeId>,
     /// Directories in which files may be whiteouts by attribute.
@@ -96,8 +99,7 @@ impl Scanner {
     /// Adds what a directory holds; gives those of its entries that are directories.
     fn directory(&mut self, id: NodeId, path: &[u8]) -> Result<Vec<(NodeId, Vec<u8>)>, RootfsError> {
         let here = Spot::of(path);
-        let opened = self.files.root().open_below(path, OFlags::RDONLY | OFlags::DIRECTORY);
-        let fd = opened.map_err(self.io("open", here))?;
+        let fd = self.way.open(self.files.root(), path).map_err(self.io("open", here))?;
         let mut below = Vec::new();
         for named in list(fd.as_fd()).map_err(self.io("read", here))? {
             let at = Spot { directory: path, name: &named.name };

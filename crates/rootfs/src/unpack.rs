@@ -79,7 +79,7 @@ pub fn unpack(
         marks: None,
         tally: Tally::default(),
     };
-    fill(view, view.root(), &maker, options.workers)?;
+    fill(view, (view.root(), false), &maker, options.workers)?;
     let unpacked = maker.tally.into();
     place.publish(options.durable)?;
     Ok(unpacked)

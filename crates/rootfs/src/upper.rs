@@ -134,8 +134,9 @@ impl Upper {
                 openat(&stage.fd, at.name, DIRECTORY, Mode::empty()).map_err(self.root.io("open", path))?;
             let root = Root { fd, shown: self.root.path(path) };
             let maker = self.maker(&root, sources, progress)?;
-            fill(view, id, &maker, self.options.workers)?;
-            if self.hides(parent.as_fd(), at)? {
+            let hides = self.hides(parent.as_fd(), at)?;
+            fill(view, (id, hides || self.is_hidden(at.directory)?), &maker, self.options.workers)?;
+            if hides {
                 self.marks.make_opaque(root.fd.as_fd()).map_err(self.root.io("make opaque", path))?;
             }
             let done = maker.tally.into();
@@ -148,7 +149,7 @@ impl Upper {
         }
         let root = Root { fd: self.duplicate(&stage.fd)?, shown: self.root.shown.clone() };
         let maker = self.maker(&root, sources, progress)?;
-        let here = Parent { fd: stage.fd.as_fd(), opaque: false };
+        let here = Parent { fd: stage.fd.as_fd(), hidden: false };
         maker.leaf(here, at, &node, &mut vec![0; BLOCK])?;
         let done: Unpacked = maker.tally.into();
         // A device that was left out leaves what is there.
@@ -158,7 +159,9 @@ impl Upper {
         Ok(done)
     }
 
-    /// Hides what a path is below, and takes away what it is here.
+    /// Hides what a path is below, and takes away what it is here. Where all below is hidden already, nothing is left.
+    /// A directory that is in this layer alone needs no whiteouts, and the kernel would list them: that is for
+    /// [`remove`](Self::remove).
     ///
     /// # Errors
     /// The system refuses.
@@ -167,16 +170,15 @@ impl Upper {
         let at = Spot::of(path);
         let parent = self.directory(at.directory)?;
         let stage = self.stage(path)?;
-        let here = Parent { fd: stage.fd.as_fd(), opaque: self.marks.is_opaque(parent.as_fd()) };
+        if self.is_hidden(at.directory)? {
+            return self.remove(path).map(drop);
+        }
+        let here = Parent { fd: stage.fd.as_fd(), hidden: false };
         self.marks.whiteout(here, at.name).map_err(self.root.io("make a whiteout of", path))?;
-        match statat(&stage.fd, at.name, AtFlags::SYMLINK_NOFOLLOW) {
-            // None could be made, and none is needed.
-            Err(Errno::NOENT) => return self.remove(path).map(drop),
-            Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::RegularFile => {
-                self.marks.tell(parent.as_fd()).map_err(self.root.io("mark", at.directory))?;
-            }
-            Ok(_) => {}
-            Err(error) => return Err(self.root.io("look at", path)(error)),
+        let made = statat(&stage.fd, at.name, AtFlags::SYMLINK_NOFOLLOW);
+        let made = made.map_err(self.root.io("look at", path))?;
+        if FileType::from_raw_mode(made.st_mode) == FileType::RegularFile {
+            self.marks.tell(parent.as_fd()).map_err(self.root.io("mark", at.directory))?;
         }
         stage.exchange(at.name, parent.as_fd()).map_err(self.root.io("make a whiteout of", path))
     }
@@ -224,6 +226,17 @@ impl Upper {
         let mut xattrs = xattrs.map_err(self.root.io("read the extended attributes of", &at.path()))?;
         let said = crate::mark::take(&mut xattrs);
         Ok(said.opaque && kind == FileType::Directory || said.whiteout && kind == FileType::RegularFile)
+    }
+
+    /// Whether a directory, or one above it, hides all below.
+    fn is_hidden(&self, directory: &[u8]) -> Result<bool, RootfsError> {
+        let above = std::iter::once(&b""[..]).chain(path::ancestors(directory));
+        for part in above {
+            if self.marks.is_opaque(self.directory(part)?.as_fd()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn check(&self, path: &[u8]) -> Result<(), RootfsError> {
