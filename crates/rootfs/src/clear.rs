@@ -1,0 +1,91 @@
+//! Taking away what lies in a directory, however deep.
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, chmod, openat, renameat, unlinkat};
+use rustix::io::Errno;
+
+use crate::list::list;
+use crate::root::DIRECTORY;
+
+/// Empties a directory. Directories found on the way are first moved up into it, so that none is ever deeper than one
+/// and two file descriptors are enough; links are taken away, never followed.
+pub(crate) fn clear(root: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    let mut numbers = 0_u64..;
+    let mut waiting: Vec<Vec<u8>> = Vec::new();
+    // The caller's may have been read before: a new one begins at the beginning.
+    empty(openat(root, ".", DIRECTORY, Mode::empty())?.as_fd(), |_, name| {
+        waiting.push(name.to_vec());
+        Ok(())
+    })?;
+    while let Some(name) = waiting.pop() {
+        let directory = match writable(root, &name) {
+            // Another was moved onto it, which takes the place of an empty one.
+            Err(Errno::NOENT) => continue,
+            opened => opened?,
+        };
+        empty(directory.as_fd(), |at, name| {
+            let mut put = || -> rustix::io::Result<()> {
+                for number in numbers.by_ref() {
+                    let aside = format!(".ply-gone-{number}").into_bytes();
+                    match renameat(at, name, root, &aside[..]) {
+                        Ok(()) => {
+                            waiting.push(aside);
+                            break;
+                        }
+                        Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(())
+            };
+            match put() {
+                // To be moved, a directory must itself be writable.
+                Err(Errno::ACCESS) => writable(at, name).and_then(|_| put()),
+                done => done,
+            }
+        })?;
+        match unlinkat(root, &name[..], AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Takes away all names in a directory but those of directories.
+fn empty(
+    directory: BorrowedFd<'_>,
+    mut each: impl FnMut(BorrowedFd<'_>, &[u8]) -> rustix::io::Result<()>,
+) -> rustix::io::Result<()> {
+    for found in list(directory)? {
+        if found.kind == FileType::Directory {
+            each(directory, &found.name)?;
+            continue;
+        }
+        match unlinkat(directory, &found.name[..], AtFlags::empty()) {
+            Err(Errno::ISDIR) => each(directory, &found.name)?,
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Opens a directory, made writable first where its owner may not write.
+pub(crate) fn writable(at: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<OwnedFd> {
+    let all = Mode::RWXU;
+    match openat(at, name, DIRECTORY, Mode::empty()) {
+        Ok(fd) if Mode::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode).contains(all) => Ok(fd),
+        Ok(fd) => {
+            rustix::fs::fchmod(&fd, all)?;
+            Ok(fd)
+        }
+        Err(Errno::ACCESS) => {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let fd = openat(at, name, flags, Mode::empty())?;
+            chmod(crate::attributes::magic(fd.as_fd(), b""), all)?;
+            openat(at, name, DIRECTORY, Mode::empty())
+        }
+        Err(error) => Err(error),
+    }
+}

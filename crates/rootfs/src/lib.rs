@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+mod attributes;
+mod clear;
+mod content;
+mod error;
+mod fill;
+mod list;
+mod make;
+mod mark;
+mod owner;
+mod place;
+mod planner;
+mod root;
+mod scan;
+mod unpack;
+mod upper;
+mod warning;
+mod way;
+mod xattr;
+
+pub use error::RootfsError;
+pub use owner::Owners;
+pub use scan::{Files, Scan, Style, scan};
+pub use unpack::{Options, Progress, Unpacked, unpack};
+pub use upper::Upper;
+pub use warning::{Warning, Why};
