@@ -48,6 +48,7 @@ pub(crate) enum Verb {
     Cat(Cat),
     Stat(Stat),
     Export(Export),
+    Unpack(Unpack),
     Log(Log),
     Du(Du),
     Tag(Tag),
@@ -429,6 +430,27 @@ fn percent(text: &str) -> Result<f64, String> {
     number
         .filter(|number| (0.0..=100.0).contains(number))
         .ok_or_else(|| "a percentage is a number from 0 to 100".to_owned())
+}
+
+/// Write the root filesystem of an image into a folder
+///
+/// Owners, modes, times, links, devices, attributes. The folder is there whole or not at all; as an ordinary user, owners
+/// are recorded as umoci records them.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply unpack app:1 rootfs\n  ply unpack docker-archive:app.tar /srv/app")]
+pub(crate) struct Unpack {
+    /// Go on where devices cannot be made for want of privilege
+    #[arg(long)]
+    pub(crate) skip_devices: bool,
+    /// Which platform of an image with several
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// The image; IMAGE~2 is the one two layers down
+    #[arg(value_name = "IMAGE", add = images())]
+    pub(crate) image: String,
+    /// Where to; absent or empty
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: PathBuf,
 }
 
 /// Take a name apart

@@ -20,6 +20,7 @@ Files
   cat          Print files of an image, any version of them
   stat         Show all attributes of files of an image
   export       Write the files of an image as one flat tar
+  unpack       Write the root filesystem of an image into a folder
   log          Show what each layer did to a file
   du           Show what each layer adds and hides
 

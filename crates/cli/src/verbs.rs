@@ -18,6 +18,7 @@ mod save;
 mod scripts;
 mod stat;
 mod tag;
+mod unpack;
 
 use plywood::{Error, Platforms};
 
@@ -40,6 +41,7 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
         Verb::Cat(a) => cat::run(context, &a),
         Verb::Stat(a) => stat::run(context, &a),
         Verb::Export(a) => export::run(context, &a),
+        Verb::Unpack(a) => unpack::run(context, &a),
         Verb::Log(a) => log::run(context, &a),
         Verb::Du(a) => du::run(context, &a),
         Verb::Name(a) => name::run(&a),

@@ -16,6 +16,7 @@ pub mod save;
 mod select;
 pub mod tag;
 mod transfer;
+pub mod unpack;
 mod view;
 mod watch;
 

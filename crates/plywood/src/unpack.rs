@@ -1,0 +1,60 @@
+//! `unpack`: the root filesystem of an image on the disk.
+
+use std::path::Path;
+
+use ply_overlay::{keep, merge};
+use ply_rootfs::{Unpacked, unpack};
+use ply_tree::{Kind, Tree, walk};
+
+use crate::files::Files;
+use crate::watch::{Task, Watch};
+use crate::{Engine, Error};
+
+/// How to unpack.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Goes on where devices cannot be made for want of privilege, and counts them.
+    pub skip_devices: bool,
+}
+
+impl Engine<'_> {
+    /// Writes the root filesystem into a folder that is absent or empty: built beside it and renamed, so that it is there
+    /// whole or not at all. A mount point is filled in place, and emptied on failure.
+    ///
+    /// # Errors
+    /// The folder holds something, a layer is damaged, or the disk refuses.
+    pub fn unpack(&self, files: &Files, into: &Path, options: Options) -> Result<Unpacked, Error> {
+        let merged = merge(&files.trees(None), keep).map_err(files.failed())?;
+        files.make_plain(self.threads())?;
+        self.watch.plan(&[Task { label: files.name(), total: Some(total(&merged.tree)) }]);
+        let _over = Over(self.watch);
+        let how = ply_rootfs::Options {
+            workers: std::num::NonZeroUsize::new(self.threads()),
+            skip_devices: options.skip_devices,
+            ..ply_rootfs::Options::default()
+        };
+        let progress = |bytes| self.watch.advance(0, bytes);
+        match unpack(&merged.tree, files, into, &how, &progress) {
+            Err(ply_rootfs::RootfsError::Stopped) => Err(Error::Interrupted),
+            other => other.map_err(files.failed()),
+        }
+    }
+}
+
+/// Bytes of content in a tree.
+fn total(tree: &Tree) -> u64 {
+    let steps = walk(tree, Tree::ROOT).into_iter().flatten().flatten();
+    let sizes = steps.filter_map(|step| match tree.get(step.id)?.kind {
+        Kind::File { size, .. } => Some(size),
+        _ => None,
+    });
+    sizes.fold(0, u64::saturating_add)
+}
+
+struct Over<'a>(&'a dyn Watch);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
+}
