@@ -3,6 +3,7 @@
 pub mod check;
 mod engine;
 mod error;
+pub mod family;
 pub mod files;
 pub mod history;
 pub mod list;
