@@ -13,12 +13,14 @@ Look
   inspect      Show all that is known of an image
   history      Show the steps that made an image
   layers       Show the layers of an image and who shares them
+  tree         Show which image is built on which, and what each adds
   name         Take a name apart
 
 Files
   ls           List the files of an image, or of one layer
   cat          Print files of an image, any version of them
   stat         Show all attributes of files of an image
+  diff         Show what differs between two images, or what layers of one did
 
 Store
   tag          Give an image another name

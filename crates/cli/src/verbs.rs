@@ -2,6 +2,7 @@
 
 mod cat;
 mod check;
+mod diff;
 mod history;
 mod images;
 mod inspect;
@@ -15,6 +16,7 @@ mod save;
 mod scripts;
 mod stat;
 mod tag;
+mod tree;
 
 use plywood::{Error, Platforms};
 
@@ -36,6 +38,8 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
         Verb::Ls(a) => ls::run(context, &a),
         Verb::Cat(a) => cat::run(context, &a),
         Verb::Stat(a) => stat::run(context, &a),
+        Verb::Diff(a) => diff::run(context, &a),
+        Verb::Tree(a) => tree::run(context, &a),
         Verb::Name(a) => name::run(&a),
         Verb::Tag(a) | Verb::Image(Image::Tag(a)) => tag::run(context, &a),
         Verb::Rmi(a) | Verb::Image(Image::Rm(a)) => rmi::run(context, &a),
