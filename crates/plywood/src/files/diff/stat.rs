@@ -40,10 +40,8 @@ pub enum What {
     Within(Totals),
     /// One thing.
     One {
-        /// What was.
-        before: Option<Entry>,
-        /// What is.
-        after: Option<Entry>,
+        /// What was, and what is.
+        change: Box<Change>,
         /// Lines added and removed, where a text changed.
         lines: Option<(usize, usize)>,
     },
@@ -89,12 +87,11 @@ impl Comparison<'_> {
         let (mut rows, totals) = rows(changes);
         fold(&mut rows);
         rows.par_iter_mut().try_for_each(|row| {
-            let What::One { before, after, lines } = &mut row.what else { return Ok(()) };
-            if before.is_none() || after.is_none() {
+            let What::One { change, lines } = &mut row.what else { return Ok(()) };
+            if change.before.is_none() || change.after.is_none() {
                 return Ok(());
             }
-            let change = Change { kind: row.kind, before: before.clone(), after: after.clone() };
-            if let Some(Patch::Text { added, removed, .. }) = self.patch(&change)? {
+            if let Some(Patch::Text { added, removed, .. }) = self.patch(change)? {
                 *lines = Some((added, removed));
             }
             Ok::<_, Error>(())
@@ -125,7 +122,7 @@ fn rows(changes: &[Change]) -> (Vec<Row>, Totals) {
             // Only the time of a directory, or what it holds: its files tell.
             ChangeKind::Changed(d) if directory && !(d.mode || d.owner || d.xattrs) => continue,
             ChangeKind::Added | ChangeKind::Deleted | ChangeKind::Changed(_) => {
-                What::One { before: change.before.clone(), after: change.after.clone(), lines: None }
+                What::One { change: Box::new(change.clone()), lines: None }
             }
         };
         rows.push(Row { kind: change.kind, path: change.path().to_owned(), what });
@@ -201,10 +198,7 @@ fn fold_at(rows: &mut Vec<Row>, level: usize) {
         };
         let totals = match &row.what {
             What::Directory(totals) | What::Within(totals) => *totals,
-            What::One { before, after, .. } => {
-                let change = Change { kind: row.kind, before: before.clone(), after: after.clone() };
-                totals(&change, &mut [Seen::new(), Seen::new()])
-            }
+            What::One { change, .. } => totals(change, &mut [Seen::new(), Seen::new()]),
         };
         let at = *sums.entry(key.clone()).or_insert_with(|| {
             folded.push(Row { kind: row.kind, path: key.1, what: What::Within(Totals::default()) });
