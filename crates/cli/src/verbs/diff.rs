@@ -129,7 +129,9 @@ fn shown_path(row: &Row) -> String {
     match &row.what {
         What::Directory(_) => format!("{path}/"),
         What::Within(_) => format!("{path}{slash}*"),
-        What::One { before, after, .. } if is_directory(before) && is_directory(after) => format!("{path}/"),
+        What::One { change, .. } if is_directory(&change.before) && is_directory(&change.after) => {
+            format!("{path}/")
+        }
         What::One { .. } => path,
     }
 }
@@ -149,12 +151,12 @@ fn told(row: &Row) -> (String, String) {
             let word = if files == 1 { "file" } else { "files" };
             (format!("{} {word}", listing::grouped(files as u64)), bytes(*totals))
         }
-        What::One { before: None, after: Some(entry), .. } => (kind(entry), added(entry, "")),
-        What::One { before: Some(entry), after: None, .. } => (kind(entry), added(entry, "-")),
-        What::One { before: Some(before), after: Some(after), lines } => {
-            changed(row.kind, before, after, *lines)
-        }
-        What::One { before: None, after: None, .. } => Default::default(),
+        What::One { change, lines } => match (&change.before, &change.after) {
+            (None, Some(entry)) => (kind(entry), added(entry, "")),
+            (Some(entry), None) => (kind(entry), added(entry, "-")),
+            (Some(before), Some(after)) => changed(row.kind, before, after, *lines),
+            (None, None) => Default::default(),
+        },
     }
 }
 
