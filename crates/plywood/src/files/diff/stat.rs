@@ -161,7 +161,8 @@ fn totals(change: &Change, seen: &mut [Seen; 2]) -> Totals {
 }
 
 /// Tells together what would fill the screen: many rows of one letter below one directory, the deepest directories first.
-/// Of the root and the directories in it, only what lies in them directly: `usr/*` would say too little.
+/// Of the root and the directories in it, only what lies in them directly: `usr/*` would say too little. Directories in
+/// the root stay.
 fn fold(rows: &mut Vec<Row>) {
     let deepest = rows.iter().map(|row| depth(&row.path)).max().unwrap_or(0);
     for depth in (0..deepest).rev() {
@@ -176,7 +177,12 @@ fn depth(path: &[u8]) -> usize {
 fn fold_at(rows: &mut Vec<Row>, level: usize) {
     let directory = |row: &Row| {
         let deep = depth(&row.path);
-        let is_direct = deep == level + 1 && !matches!(row.what, What::Within(_));
+        let is_direct = deep == level + 1
+            && match row.what {
+                What::One { .. } => true,
+                What::Directory(_) => level > 0,
+                What::Within(_) => false,
+            };
         (deep > level && (level >= 2 || is_direct)).then(|| {
             (row.kind.letter(), path::components(&row.path).take(level).collect::<Vec<_>>().join(&b'/'))
         })
@@ -303,6 +309,15 @@ mod tests {
         check(&deep, &["A usr/share/* 9 +9 -0", "9 0 0 +9 -0"]);
         deep.push("A usr/y 1");
         check(&deep, &["A usr/share/* 9 +9 -0", "A usr/y", "10 0 0 +10 -0"]);
+        let top: Vec<String> = (0..9).flat_map(|n| [format!("A d{n}/"), format!("A f{n} 1")]).collect();
+        let top: Vec<&str> = top.iter().map(String::as_str).collect();
+        let directories = (1..9).map(|n| format!("A d{n}/ 0 +0 -0"));
+        let expect: Vec<String> = ["A d0/ 0 +0 -0".to_owned(), "A /* 9 +9 -0".to_owned()]
+            .into_iter()
+            .chain(directories)
+            .chain(["9 0 0 +9 -0".to_owned()])
+            .collect();
+        check(&top, &expect.iter().map(String::as_str).collect::<Vec<_>>());
         check(&many[5..], &["C lib/f4", "C lib/f5", "C lib/f6", "C lib/f7", "C lib/f8", "0 5 0 +2 -3"]);
     }
 }
