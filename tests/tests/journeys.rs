@@ -38,6 +38,11 @@ fn errors() {
     journey("errors.md");
 }
 
+#[test]
+fn family_and_differences() {
+    journey("family-and-differences.md");
+}
+
 /// A transcript that nobody runs proves nothing.
 #[test]
 fn every_transcript_is_run() {

@@ -60,7 +60,9 @@ fn the_document_is_true() {
     let document = std::fs::read_to_string(path).unwrap();
     let sections = sections(&document);
     let verbs: Vec<&str> = sections.iter().filter_map(|section| section.command.split(' ').nth(1)).collect();
-    for verb in ["load", "images", "inspect", "history", "layers", "log", "du", "name", "check"] {
+    for verb in
+        ["load", "images", "inspect", "history", "layers", "log", "du", "tree", "diff", "name", "check"]
+    {
         assert!(verbs.contains(&verb), "{verb} is not told");
     }
     for Section { command, text, examples } in sections {

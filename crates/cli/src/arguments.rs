@@ -43,6 +43,7 @@ pub(crate) enum Verb {
     Inspect(Inspect),
     History(History),
     Layers(Layers),
+    Tree(Tree),
     Name(Name),
     Ls(Ls),
     Cat(Cat),
@@ -50,6 +51,7 @@ pub(crate) enum Verb {
     Export(Export),
     Unpack(Unpack),
     Log(Log),
+    Diff(Diff),
     Du(Du),
     Tag(Tag),
     Rmi(Rmi),
@@ -451,6 +453,60 @@ pub(crate) struct Unpack {
     /// Where to; absent or empty
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dir: PathBuf,
+}
+
+/// Show what differs between two images, or what layers of one did
+///
+/// A line each, as `docker diff` prints them: A added, C changed, D deleted. Files are compared by their bytes. Then what
+/// differs in the config.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  ply diff --stat app:1 docker-archive:app-2.tar\n  ply diff -p app:1 --layers 3..5"
+)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of git's or diff's")]
+pub(crate) struct Diff {
+    /// What layers N+1 to M of the image did: N..M, where 0 is scratch, and M the topmost layer without it
+    #[arg(long, value_name = "N..M")]
+    pub(crate) layers: Option<String>,
+    /// In short: directories as a whole, lines and bytes
+    #[arg(long, conflicts_with_all = ["json", "patch"])]
+    pub(crate) stat: bool,
+    /// With each file a unified diff of its text
+    #[arg(short, long)]
+    pub(crate) patch: bool,
+    /// Do not look at times
+    #[arg(long)]
+    pub(crate) ignore_times: bool,
+    /// Exit with 1 if anything differs
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Which platform of images with several
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// The image; IMAGE~2 is the one two layers down
+    #[arg(value_name = "IMAGE", add = images())]
+    pub(crate) image: String,
+    /// The image it is compared with
+    #[arg(value_name = "OTHER", add = images())]
+    pub(crate) other: Option<String>,
+}
+
+/// Show which image is built on which, and what each adds
+///
+/// Layers that several images share and that are no image stand there by their ChainID, in brackets. Sizes are bytes as
+/// stored, layers, manifest and config; each is told once, so that they add up.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply tree\n  ply tree app:1 app:2")]
+pub(crate) struct Tree {
+    /// JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Only these images and what they are built on
+    #[arg(value_name = "IMAGE", add = images())]
+    pub(crate) images: Vec<String>,
 }
 
 /// Take a name apart

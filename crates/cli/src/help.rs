@@ -13,6 +13,7 @@ Look
   inspect      Show all that is known of an image
   history      Show the steps that made an image
   layers       Show the layers of an image and who shares them
+  tree         Show which image is built on which, and what each adds
   name         Take a name apart
 
 Files
@@ -23,6 +24,7 @@ Files
   unpack       Write the root filesystem of an image into a folder
   log          Show what each layer did to a file
   du           Show what each layer adds and hides
+  diff         Show what differs between two images, or what layers of one did
 
 Store
   tag          Give an image another name

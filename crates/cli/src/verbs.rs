@@ -2,6 +2,7 @@
 
 mod cat;
 mod check;
+mod diff;
 mod du;
 mod export;
 mod history;
@@ -18,6 +19,7 @@ mod save;
 mod scripts;
 mod stat;
 mod tag;
+mod tree;
 mod unpack;
 
 use plywood::{Error, Platforms};
@@ -44,6 +46,8 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
         Verb::Unpack(a) => unpack::run(context, &a),
         Verb::Log(a) => log::run(context, &a),
         Verb::Du(a) => du::run(context, &a),
+        Verb::Diff(a) => diff::run(context, &a),
+        Verb::Tree(a) => tree::run(context, &a),
         Verb::Name(a) => name::run(&a),
         Verb::Tag(a) | Verb::Image(Image::Tag(a)) => tag::run(context, &a),
         Verb::Rmi(a) | Verb::Image(Image::Rm(a)) => rmi::run(context, &a),

@@ -2,6 +2,7 @@
 
 mod bytes;
 mod cat;
+pub mod diff;
 mod du;
 mod listing;
 mod log;

@@ -4,6 +4,7 @@ pub mod check;
 mod engine;
 mod error;
 pub mod export;
+pub mod family;
 pub mod files;
 pub mod history;
 pub mod list;

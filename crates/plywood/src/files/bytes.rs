@@ -76,6 +76,14 @@ impl LayerBytes {
     }
 }
 
+impl Files {
+    /// Makes the plain bytes of a layer, so that many can read them at once.
+    pub(super) fn prepare(&self, source: u32) -> Result<(), Error> {
+        let bytes = usize::try_from(source).ok().and_then(|at| self.bytes.get(at));
+        bytes.map_or(Ok(()), |bytes| bytes.plain().map(|_| ()))
+    }
+}
+
 /// A file that is gone when it is closed, whatever happens.
 fn unnamed() -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};
