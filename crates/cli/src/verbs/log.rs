@@ -48,7 +48,7 @@ pub(crate) fn run(context: &Context, arguments: &arguments::Log) -> Outcome {
 fn print(
     files: &Files,
     log: &Log,
-    patch: impl Fn(&Event) -> Result<Option<Patch>, Error>,
+    patch: impl Fn(&Event) -> Result<Option<Option<Patch>>, Error>,
 ) -> Result<(), Failure> {
     let owners = files.owners();
     let made = history::of_layers(&files.view);
@@ -74,9 +74,9 @@ fn print(
         // One is apart from the next, as in `git log -p`.
         let gap = if at > 0 && patch.is_some() { "\n" } else { "" };
         let mut text = format!("{gap}{line}\n").into_bytes();
-        match patch {
-            None | Some(Patch::Nothing) => {}
-            Some(Patch::Text(patch)) => text.extend(patch),
+        match patch.flatten() {
+            None => {}
+            Some(Patch::Text { unified, .. }) => text.extend(unified),
             Some(Patch::Binary) => text.extend(b"binary files differ\n"),
             Some(Patch::TooLong) => {
                 let (size, lines) = (units::size(LONGEST_TEXT), listing::grouped(MOST_LINES as u64));
@@ -123,7 +123,7 @@ struct Line<'a> {
 fn json(
     files: &Files,
     log: &Log,
-    patch: impl Fn(&Event) -> Result<Option<Patch>, Error>,
+    patch: impl Fn(&Event) -> Result<Option<Option<Patch>>, Error>,
 ) -> Result<(), Failure> {
     let made = history::of_layers(&files.view);
     let entry = |version: &Option<Version>| {
@@ -152,9 +152,9 @@ fn json(
             at: removal.map(|removal| format!("/{}", String::from_utf8_lossy(&removal.at))),
             before: before.as_ref().map(Json::new),
             after: after.as_ref().map(Json::new),
-            patch: patch(event)?.map(|patch| match patch {
-                Patch::Text(text) => Some(String::from_utf8_lossy(&text).into_owned()),
-                Patch::Nothing | Patch::Binary | Patch::TooLong => None,
+            patch: patch(event)?.map(|patch| match patch? {
+                Patch::Text { unified, .. } => Some(String::from_utf8_lossy(&unified).into_owned()),
+                Patch::Binary | Patch::TooLong => None,
             }),
         })
     });

@@ -11,8 +11,8 @@ use ply_overlay::{DifferenceOptions, Merged, Origin, Times, difference, keep, me
 use ply_tree::{Content, Extent, Kind, Node, NodeId, Source, TreeView};
 use rayon::prelude::*;
 
+pub use crate::files::patch::Patch;
 pub use config::ConfigChange;
-pub use patch::Patch;
 pub use ply_overlay::{ChangeKind, Differences};
 pub use stat::{Row, Stat, Totals, What};
 

@@ -1,10 +1,10 @@
-//! What a layer changed inside a file, as a unified diff.
+//! What differs inside two versions of a file, as a unified diff.
 
 use std::io::{self, Read};
 
 use ply_overlay::{Action, Event, Version};
-use ply_tree::{Kind, path};
-use similar::TextDiff;
+use ply_tree::{Content, Kind, Node, path};
+use similar::{ChangeTag, TextDiff};
 
 use super::Files;
 use crate::Error;
@@ -17,13 +17,18 @@ pub const MOST_LINES: usize = 100_000;
 /// Where a NUL makes a file binary, as `grep` and git have it.
 const LOOKED_AT: usize = 8 << 10;
 
-/// What `log -p` shows of an event.
+/// What differs in the content of two files, or in the targets of two symbolic links.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Patch {
-    /// No content differs, or what differs has none: directories, devices.
-    Nothing,
-    /// A unified diff of text, or of the targets of symbolic links. Any bytes but NUL.
-    Text(Vec<u8>),
+    /// Text. Any bytes but NUL.
+    Text {
+        /// A unified diff with its two lines of names.
+        unified: Vec<u8>,
+        /// Lines that only the second has.
+        added: usize,
+        /// Lines that only the first has.
+        removed: usize,
+    },
     /// One of the files is no text.
     Binary,
     /// One of the files is longer than [`LONGEST_TEXT`], or has more than [`MOST_LINES`].
@@ -31,7 +36,7 @@ pub enum Patch {
 }
 
 /// One side of a patch.
-enum Side {
+pub(super) enum Side {
     /// Nothing is there, or nothing with content.
     None,
     Text(Vec<u8>),
@@ -40,26 +45,29 @@ enum Side {
 }
 
 impl Files {
-    /// What an event changed in the content at a path.
+    /// What an event changed in the content at a path; `None` where none differs, or what differs has none.
     ///
     /// # Errors
     /// A file cannot be read.
-    pub fn patch(&self, path: &[u8], event: &Event) -> Result<Patch, Error> {
+    pub fn patch(&self, path: &[u8], event: &Event) -> Result<Option<Patch>, Error> {
         // Nothing need be read to know that nothing differs.
         if matches!(event.action, Action::Changed(differences) if !differences.content) {
-            return Ok(Patch::Nothing);
+            return Ok(None);
         }
-        let (before, after) = (self.side(event.before.as_ref()), self.side(event.after.as_ref()));
+        let side = |version: &Option<Version>| {
+            version.as_ref().map_or(Ok(Side::None), |version| self.side(&version.node))
+        };
+        let (before, after) = (side(&event.before), side(&event.after));
         let [before, after] = [before, after].map(|side| side.map_err(self.failed()));
         unified(path, &before?, &after?).map_err(self.failed())
     }
 
-    fn side(&self, version: Option<&Version>) -> io::Result<Side> {
-        let Some(version) = version else { return Ok(Side::None) };
-        let mut text = match &version.node.kind {
+    /// What of an inode is compared; its extents are those of its layer.
+    pub(super) fn side(&self, node: &Node) -> io::Result<Side> {
+        let (size, extents) = match &node.kind {
             Kind::Symlink { target } => return Ok(Side::Text(target.to_vec())),
             Kind::File { size, .. } if *size > LONGEST_TEXT => return Ok(Side::TooLong),
-            Kind::File { size, .. } => Vec::with_capacity(usize::try_from(*size).unwrap_or(0)),
+            Kind::File { size, extents } => (*size, extents),
             Kind::Directory(_)
             | Kind::CharDevice(_)
             | Kind::BlockDevice(_)
@@ -68,9 +76,8 @@ impl Files {
             | Kind::Whiteout
             | Kind::LinkBelow { .. } => return Ok(Side::None),
         };
-        if let Some(mut content) = self.content_of(version) {
-            content.read_to_end(&mut text)?;
-        }
+        let mut text = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+        Content::new(self, extents, size).read_to_end(&mut text)?;
         Ok(Side::of(text))
     }
 }
@@ -95,26 +102,41 @@ impl Side {
     }
 }
 
-fn unified(path: &[u8], before: &Side, after: &Side) -> io::Result<Patch> {
+/// Compares two sides; `None` where they are the same.
+pub(super) fn unified(path: &[u8], before: &Side, after: &Side) -> io::Result<Option<Patch>> {
     let (old, new) = match (before.text(), after.text()) {
         (Ok(old), Ok(new)) => (old, new),
-        (Err(Patch::TooLong), _) | (_, Err(Patch::TooLong)) => return Ok(Patch::TooLong),
-        _ => return Ok(Patch::Binary),
+        (Err(Patch::TooLong), _) | (_, Err(Patch::TooLong)) => return Ok(Some(Patch::TooLong)),
+        _ => return Ok(Some(Patch::Binary)),
     };
-    let name = |side: &Side, letter: &str| match side {
+    let name = |side: &Side, letter: char| match side {
         Side::None => "/dev/null".to_owned(),
         Side::Text(_) | Side::Binary | Side::TooLong => format!("{letter}{}", path::printable(path)),
     };
-    let diff = TextDiff::from_lines(old, new);
-    let mut patch = Vec::new();
+    let [old, new] = [old, new].map(lines);
+    let diff = TextDiff::configure().newline_terminated(true).diff_slices(&old, &new);
+    let mut unified = Vec::new();
     for hunk in diff.unified_diff().iter_hunks() {
-        if patch.is_empty() {
-            patch = format!("--- {}\n+++ {}\n", name(before, "a"), name(after, "b")).into_bytes();
+        if unified.is_empty() {
+            unified = format!("--- {}\n+++ {}\n", name(before, 'a'), name(after, 'b')).into_bytes();
         }
         // Not the whole at once: that makes bytes that are not UTF-8 into others.
-        hunk.to_writer(&mut patch)?;
+        hunk.to_writer(&mut unified)?;
     }
-    Ok(if patch.is_empty() { Patch::Nothing } else { Patch::Text(patch) })
+    let (mut added, mut removed) = (0, 0);
+    for change in diff.iter_all_changes() {
+        match change.tag() {
+            ChangeTag::Insert => added += 1,
+            ChangeTag::Delete => removed += 1,
+            ChangeTag::Equal => {}
+        }
+    }
+    Ok((!unified.is_empty()).then_some(Patch::Text { unified, added, removed }))
+}
+
+/// Lines as `diff` has them, which end with a newline and nothing else.
+fn lines(text: &[u8]) -> Vec<&[u8]> {
+    text.split_inclusive(|byte| *byte == b'\n').collect()
 }
 
 #[cfg(test)]
@@ -128,29 +150,25 @@ mod tests {
     #[test]
     fn text_is_compared_by_lines() {
         // As `diff -u` prints them.
-        let check = |before: Side, after: Side, expect: &[u8]| {
+        let check = |before: Side, after: Side, (more, less): (usize, usize), expect: &[u8]| {
             let patch = unified(b"etc/motd", &before, &after).unwrap();
-            let Patch::Text(patch) = patch else { panic!("{patch:?}") };
-            assert_eq!(String::from_utf8_lossy(&patch), String::from_utf8_lossy(expect));
-            assert_eq!(patch, expect);
+            let Some(Patch::Text { unified, added, removed }) = patch else { panic!("{patch:?}") };
+            assert_eq!(unified, expect, "{}", String::from_utf8_lossy(&unified));
+            assert_eq!((added, removed), (more, less), "{}", String::from_utf8_lossy(&unified));
         };
+        let names = |rest: &[u8]| [b"--- a/etc/motd\n+++ b/etc/motd\n", rest].concat();
+        check(text("a\nb\n"), text("a\nc\n"), (1, 1), &names(b"@@ -1,2 +1,2 @@\n a\n-b\n+c\n"));
+        check(Side::None, text("a\n"), (1, 0), b"--- /dev/null\n+++ b/etc/motd\n@@ -0,0 +1 @@\n+a\n");
+        check(text("a\n"), Side::None, (0, 1), b"--- a/etc/motd\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n");
+        check(text("a\n"), text(""), (0, 1), &names(b"@@ -1 +0,0 @@\n-a\n"));
+        let cut = b"@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+b\n\\ No newline at end of file\n";
+        check(text("a"), text("b"), (1, 1), &names(cut));
+        // Bytes that are no UTF-8 stay as they are, and a carriage return ends no line.
         check(
-            text("a\nb\n"),
-            text("a\nc\n"),
-            b"--- a/etc/motd\n+++ b/etc/motd\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n",
-        );
-        check(Side::None, text("a\n"), b"--- /dev/null\n+++ b/etc/motd\n@@ -0,0 +1 @@\n+a\n");
-        check(text("a\n"), Side::None, b"--- a/etc/motd\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n");
-        check(
-            text("a"),
-            text("b"),
-            b"--- a/etc/motd\n+++ b/etc/motd\n@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+b\n\\ No newline at end of file\n",
-        );
-        // Bytes that are no UTF-8 stay as they are.
-        check(
-            text(b"\xfc\n"),
-            text(b"\xff\n"),
-            b"--- a/etc/motd\n+++ b/etc/motd\n@@ -1 +1 @@\n-\xfc\n+\xff\n",
+            text(b"gr\xfcn\n"),
+            text(b"gr\xffn\rx\n"),
+            (1, 1),
+            &names(b"@@ -1 +1 @@\n-gr\xfcn\n+gr\xffn\rx\n"),
         );
     }
 
@@ -176,15 +194,15 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_not_compared() {
-        let check = |before: Side, after: Side, expect: Patch| {
+        let check = |before: Side, after: Side, expect: Option<Patch>| {
             assert_eq!(unified(b"f", &before, &after).unwrap(), expect);
         };
-        check(Side::None, Side::None, Patch::Nothing);
-        check(text("same\n"), text("same\n"), Patch::Nothing);
-        check(Side::None, text(""), Patch::Nothing);
-        check(Side::Binary, text("a\n"), Patch::Binary);
-        check(Side::None, Side::Binary, Patch::Binary);
-        check(Side::Binary, Side::TooLong, Patch::TooLong);
-        check(Side::TooLong, Side::None, Patch::TooLong);
+        check(Side::None, Side::None, None);
+        check(text("same\n"), text("same\n"), None);
+        check(Side::None, text(""), None);
+        check(Side::Binary, text("a\n"), Some(Patch::Binary));
+        check(Side::None, Side::Binary, Some(Patch::Binary));
+        check(Side::Binary, Side::TooLong, Some(Patch::TooLong));
+        check(Side::TooLong, Side::None, Some(Patch::TooLong));
     }
 }
