@@ -6,8 +6,9 @@ use std::os::unix::fs::FileExt;
 
 use ply_tree::{Extent, ReadAt, Source, Sources};
 
-/// Bytes read and written at once. `cargo run --release -p ply-rootfs --example unpack` with 64 KiB to 1 MiB: 128 to 256
-/// KiB are fastest; more falls out of the processor's cache between reading and writing.
+/// Bytes read and written at once. Unpacking the tomcat image with two workers takes 0.59 s with 128 KiB, 0.75 with 64,
+/// 0.71 with 256, 0.68 with 1,024; 0.94 by `copy_file_range`, which takes a fourth more of the processor (medians of 5, ext4,
+/// a busy machine; `examples/unpack.rs`). So sources need not tell in which file they lie.
 pub(crate) const BLOCK: usize = 128 << 10;
 
 /// What went wrong, on which side.

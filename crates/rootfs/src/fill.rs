@@ -181,7 +181,7 @@ impl Maker<'_> {
     }
 }
 
-/// Hands a job over; `false` where all workers are gone.
-pub(crate) fn hand<'v>(sender: &SyncSender<Job<'v>>, job: Job<'v>) -> bool {
-    sender.send(job).is_ok()
+/// Hands a job over. Workers that are gone have said why.
+pub(crate) fn hand<'v>(sender: &SyncSender<Job<'v>>, job: Job<'v>) {
+    let _ = sender.send(job);
 }

@@ -17,7 +17,8 @@ fn check(made: &Made, options: &Options) {
     let done = made.unpack_with(&into, options).unwrap();
     let (expect, found) = (made.told(), listing(&into));
     for (path, line) in &expect {
-        let same = options.owners == Owners::Recorded || found.get(path) == Some(line);
+        let recorded = options.owners == Owners::Recorded || !rustix::process::geteuid().is_root();
+        let same = recorded || found.get(path) == Some(line);
         assert!(same, "{}: {line}\n{:?}", ply_tree::path::printable(path), found.get(path));
     }
     assert_eq!(found.len(), expect.len());
@@ -37,6 +38,7 @@ fn everything_comes_out_as_it_is() {
         return;
     }
     let mut made = everything();
+    common::unreadable(&mut made);
     made.file("mine", "x", owned(0o640, 1000, 300));
     made.file("suid-mine", "x", owned(0o6755, 1000, 300));
     made.dir("home", owned(0o2750, 1000, 100));
@@ -221,7 +223,7 @@ fn many_names_of_one_file() {
             made.link(format!("d{number}/{name}"), id);
         }
     }
-    check(&made, &Options { owners: Owners::Real, ..Options::default() });
+    check(&made, &Options::default());
 }
 
 /// As deep as this, a directory's path is longer than the system takes.
@@ -246,10 +248,9 @@ fn deep() -> Made {
 fn thousands_of_directories_deep() {
     let folder = tempfile::tempdir().unwrap();
     let made = deep();
-    let done =
-        made.unpack_with(&folder.path().join("x"), &Options { owners: Owners::Real, ..Options::default() });
+    let done = made.unpack(&folder.path().join("x"));
     assert_eq!(done.unwrap().entries, 4000 + 4);
-    let how = Scan { owners: Owners::Real, ..Scan::default() };
+    let how = Scan::default();
     let (tree, files) = scan(&folder.path().join("x"), &how).unwrap();
     assert_eq!(common::told(&tree, &files), made.told());
     // Quicker than by the folder's own end, and thousands of times less deep.

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Made, chain, device, everything, is_root, listing, meta, owned, told};
+use common::{Made, chain, device, everything, is_root, listing, meta, owned, told, unreadable};
 use ply_rootfs::{Options, RootfsError, Scan, Style, Upper, scan};
 use ply_tree::{Kind, Tree};
 
@@ -41,11 +41,17 @@ fn home() -> PathBuf {
 
 fn tree() -> Made {
     let mut made = everything();
+    unreadable(&mut made);
     made.file("mine", "x", owned(0o4440, 1000, 300));
     made.file("large", vec![1; 2 << 20], owned(0o400, 1000, 0));
     made.dir("home", owned(0o550, 0, 100));
     made.dir("home/below", owned(0, 7, 8));
     made.file("home/below/file", "x", meta(0o644));
+    // The first name of a file in a directory that cannot be read, the second in one that comes later.
+    made.dir("noread", meta(0o311));
+    let first = made.file("noread/first", "x", meta(0o644));
+    made.dir("noread-2", meta(0o755));
+    made.link("noread-2/second", first);
     made
 }
 
@@ -71,7 +77,7 @@ fn unpack_and_scan() {
         let mode = into.join(name).metadata().map(|found| found.permissions().mode() & 0o7777).unwrap();
         assert_eq!(mode, 0, "{name}");
     }
-    for (name, mode) in [("etc/hidden", 0o400), ("shut", 0o500), ("home/below", 0o500)] {
+    for (name, mode) in [("etc/hidden", 0o400), ("shut", 0o500), ("home/below", 0o500), ("noread", 0o700)] {
         std::fs::set_permissions(into.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
         let id = made.find(name.as_bytes());
         made.tree.get_mut(id).unwrap().metadata.mode = u16::try_from(mode).unwrap();
@@ -168,7 +174,7 @@ fn upper() {
     }
     let (tree, files) = scan(&upper, &how).unwrap();
     // Its root has a new time, as any directory that something comes into.
-    let below = |mut told: common::Told| told.split_off(&b"a"[..].to_vec());
+    let below = |mut told: common::Told| told.split_off(&b"a"[..]);
     assert_eq!(below(told(&tree, &files)), below(new.told()));
     layer.whiteout(b"gone").unwrap();
     layer.make_opaque(b"ro").unwrap();

@@ -291,7 +291,7 @@ fn a_changeset_is_put_and_scanned() {
     let id = made.find(b"d");
     let done = layer.put((&made.tree, id), &made.memory, b"d", &go_on).unwrap();
     assert_eq!(done.entries, 7);
-    let below = |mut told: Told| told.split_off(&b"a"[..].to_vec());
+    let below = |mut told: Told| told.split_off(&b"a"[..]);
     let (tree, files) = scan(&at("upper"), &UPPER).unwrap();
     assert_eq!(below(told(&tree, &files)), below(made.told()));
     // What is hidden needs no whiteout, and is not there.

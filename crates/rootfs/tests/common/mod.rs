@@ -71,13 +71,12 @@ pub fn owned(mode: u16, uid: u32, gid: u32) -> Metadata {
     Metadata { uid, gid, ..meta(mode) }
 }
 
-pub fn with(metadata: Metadata, xattrs: &[(&str, &[u8])]) -> Metadata {
-    let mut xattrs: Vec<Xattr> = xattrs
-        .iter()
-        .map(|(name, value)| Xattr { name: name.as_bytes().into(), value: (*value).into() })
-        .collect();
-    xattrs.sort();
-    Metadata { xattrs, ..metadata }
+pub fn with(mut metadata: Metadata, xattrs: &[(&str, &[u8])]) -> Metadata {
+    let xattr =
+        |(name, value): &(&str, &[u8])| Xattr { name: name.as_bytes().into(), value: (*value).into() };
+    metadata.xattrs = xattrs.iter().map(xattr).collect();
+    metadata.xattrs.sort();
+    metadata
 }
 
 impl Made {
@@ -334,7 +333,14 @@ pub fn device(major: u32, minor: u32) -> Device {
     Device { major, minor }
 }
 
-/// One of everything that any user can make, owners aside.
+/// What only root can read back.
+pub fn unreadable(made: &mut Made) {
+    made.file("etc/hidden", "nobody reads", meta(0));
+    made.dir("shut", meta(0o0));
+    made.file("shut/file", "in", meta(0o644));
+}
+
+/// One of everything that any user can make and read back, owners aside.
 pub fn everything() -> Made {
     let mut made = Made::default();
     made.dir("etc", meta(0o755));
@@ -342,7 +348,6 @@ pub fn everything() -> Made {
     made.file("etc/motd", "hello\n", meta(0o644));
     made.file("etc/shadow", "", meta(0o600));
     made.file("etc/locked", "nobody writes", meta(0o444));
-    made.file("etc/hidden", "nobody reads", meta(0));
     made.dir("tmp", meta(0o1777));
     made.file("tmp/all", "x", meta(0o666));
     made.dir("bin", meta(0o755));
@@ -362,8 +367,6 @@ pub fn everything() -> Made {
     made.file("ro/below/file", "deep", meta(0o400));
     made.link("ro/below/su", su);
     made.link("a-su", su);
-    made.dir("shut", meta(0o0));
-    made.file("shut/file", "in", meta(0o644));
     made.file(b"caf\xe9", "latin-1", meta(0o644));
     made.file("new\nline", "", meta(0o644));
     let name = [b'n'; 255];
