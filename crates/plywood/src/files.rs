@@ -2,9 +2,12 @@
 
 mod bytes;
 mod cat;
+pub mod find;
+pub mod grep;
 mod listing;
 mod open;
 mod owners;
+mod past;
 
 use std::io::Read;
 
@@ -15,6 +18,8 @@ pub use bytes::LayerBytes;
 pub use cat::kind;
 pub use listing::{Entry, Scope};
 pub use owners::Owners;
+pub use past::HiddenBy;
+pub use ply_overlay::{How, Removal};
 
 use crate::Error;
 use crate::view::{View, ViewLayer};
