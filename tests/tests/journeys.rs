@@ -33,6 +33,11 @@ fn errors() {
     journey("errors.md");
 }
 
+#[test]
+fn find_and_grep() {
+    journey("find-and-grep.md");
+}
+
 /// A transcript that nobody runs proves nothing.
 #[test]
 fn every_transcript_is_run() {

@@ -60,7 +60,7 @@ fn the_document_is_true() {
     let document = std::fs::read_to_string(path).unwrap();
     let sections = sections(&document);
     let verbs: Vec<&str> = sections.iter().filter_map(|section| section.command.split(' ').nth(1)).collect();
-    for verb in ["load", "images", "inspect", "history", "layers", "name", "check"] {
+    for verb in ["load", "images", "inspect", "history", "layers", "name", "check", "find", "grep"] {
         assert!(verbs.contains(&verb), "{verb} is not told");
     }
     for Section { command, text, examples } in sections {

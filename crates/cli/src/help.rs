@@ -19,6 +19,8 @@ Files
   ls           List the files of an image, or of one layer
   cat          Print files of an image, any version of them
   stat         Show all attributes of files of an image
+  find         Find files of an image, those too that later layers hid
+  grep         Search the files of an image, those too that later layers hid
 
 Store
   tag          Give an image another name

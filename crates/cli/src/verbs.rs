@@ -2,6 +2,8 @@
 
 mod cat;
 mod check;
+mod find;
+mod grep;
 mod history;
 mod images;
 mod inspect;
@@ -36,6 +38,8 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
         Verb::Ls(a) => ls::run(context, &a),
         Verb::Cat(a) => cat::run(context, &a),
         Verb::Stat(a) => stat::run(context, &a),
+        Verb::Find(a) => find::run(context, &a),
+        Verb::Grep(a) => grep::run(context, &a),
         Verb::Name(a) => name::run(&a),
         Verb::Tag(a) | Verb::Image(Image::Tag(a)) => tag::run(context, &a),
         Verb::Rmi(a) | Verb::Image(Image::Rm(a)) => rmi::run(context, &a),
