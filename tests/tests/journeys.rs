@@ -43,6 +43,11 @@ fn family_and_differences() {
     journey("family-and-differences.md");
 }
 
+#[test]
+fn find_and_grep() {
+    journey("find-and-grep.md");
+}
+
 /// A transcript that nobody runs proves nothing.
 #[test]
 fn every_transcript_is_run() {

@@ -60,9 +60,10 @@ fn the_document_is_true() {
     let document = std::fs::read_to_string(path).unwrap();
     let sections = sections(&document);
     let verbs: Vec<&str> = sections.iter().filter_map(|section| section.command.split(' ').nth(1)).collect();
-    for verb in
-        ["load", "images", "inspect", "history", "layers", "log", "du", "tree", "diff", "name", "check"]
-    {
+    for verb in [
+        "load", "images", "inspect", "history", "layers", "log", "du", "tree", "diff", "name", "check",
+        "find", "grep",
+    ] {
         assert!(verbs.contains(&verb), "{verb} is not told");
     }
     for Section { command, text, examples } in sections {

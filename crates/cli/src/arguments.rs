@@ -50,6 +50,8 @@ pub(crate) enum Verb {
     Stat(Stat),
     Export(Export),
     Unpack(Unpack),
+    Find(Find),
+    Grep(Grep),
     Log(Log),
     Diff(Diff),
     Du(Du),
@@ -507,6 +509,110 @@ pub(crate) struct Tree {
     /// Only these images and what they are built on
     #[arg(value_name = "IMAGE", add = images())]
     pub(crate) images: Vec<String>,
+}
+
+/// Find files of an image, those too that later layers hid
+///
+/// As find(1), whose tests these are: all of them must pass, and links are not followed. Exit 0 if anything was found, 1 if
+/// nothing was, 2 if something went wrong.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  ply find app:1 /etc --name '*.conf' --size +1k\n  ply find app:1 --deleted --type f   # still in the image, though nobody sees it"
+)]
+pub(crate) struct Find {
+    /// Its last name matches: *, ?, [a-z]; a leading dot is no exception
+    #[arg(long, value_name = "GLOB", allow_hyphen_values = true)]
+    pub(crate) name: Option<String>,
+    /// Its whole path matches, from the root; * matches slashes too
+    #[arg(long = "path", value_name = "GLOB", allow_hyphen_values = true)]
+    pub(crate) whole: Option<String>,
+    /// f (file), d (directory), l (link), b, c (devices), p (pipe), s (socket); or several, joined by commas
+    #[arg(long = "type", value_name = "LETTER")]
+    pub(crate) kind: Option<String>,
+    /// Blocks of 512 bytes, or with c bytes, or k, M, G; rounded up. + for more, - for less. Directories have none
+    #[arg(long, value_name = "[+-]N[ckMG]", allow_hyphen_values = true)]
+    pub(crate) size: Option<String>,
+    /// Exactly this mode; with - all these bits, with / any of them. Octal, or as u=rw,go=r
+    #[arg(long, value_name = "[-/]MODE", allow_hyphen_values = true)]
+    pub(crate) perm: Option<String>,
+    /// Only what this layer put there: a number from 1, or the beginning of a DiffID or ChainID
+    #[arg(long, value_name = "LAYER")]
+    pub(crate) layer: Option<String>,
+    /// What later layers hid, and left nothing in its place; with the layer that has it and the one that hid it
+    #[arg(long)]
+    pub(crate) deleted: bool,
+    /// What later layers hid by a version of their own; with --deleted all that is hidden
+    #[arg(long)]
+    pub(crate) shadowed: bool,
+    /// JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Paths alone, each with a zero byte behind it, for `xargs -0`
+    #[arg(short = '0', long, conflicts_with = "json")]
+    pub(crate) null: bool,
+    /// Which platform of an image with several
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// The image; IMAGE~2 is the one two layers down
+    #[arg(value_name = "IMAGE", add = images())]
+    pub(crate) image: String,
+    /// Where to look, itself included; the root without it
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+}
+
+/// Search the files of an image, those too that later layers hid
+///
+/// Patterns are ripgrep's regular expressions. Links are not followed, and of binary files only the name is told. Exit 0 if
+/// a line matched, 1 if none did, 2 if something went wrong.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  ply grep -n 'Listen +80' app:1 /etc\n  ply grep --all-layers -- '-----BEGIN' app:1   # keys that a later layer removed"
+)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of grep's")]
+pub(crate) struct Grep {
+    /// Capital or not is the same
+    #[arg(short, long)]
+    pub(crate) ignore_case: bool,
+    /// Only which files match
+    #[arg(short = 'l', long)]
+    pub(crate) files_with_matches: bool,
+    /// Only how many lines match in each file
+    #[arg(short, long, conflicts_with = "files_with_matches")]
+    pub(crate) count: bool,
+    /// With each line its number
+    #[arg(short = 'n', long)]
+    pub(crate) line_number: bool,
+    /// PATTERN is text, not a regular expression
+    #[arg(short = 'F', long)]
+    pub(crate) fixed_strings: bool,
+    /// Only whole words
+    #[arg(short, long)]
+    pub(crate) word_regexp: bool,
+    /// Lines that do not match
+    #[arg(short = 'v', long)]
+    pub(crate) invert_match: bool,
+    /// Take binary files for text
+    #[arg(short = 'a', long)]
+    pub(crate) text: bool,
+    /// Search what later layers changed, hid or deleted too, and say where each line lies
+    #[arg(long)]
+    pub(crate) all_layers: bool,
+    /// JSON
+    #[arg(long, conflicts_with_all = ["files_with_matches", "count"])]
+    pub(crate) json: bool,
+    /// Which platform of an image with several
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// What to search for; behind -- if it begins with a dash
+    #[arg(value_name = "PATTERN")]
+    pub(crate) pattern: String,
+    /// The image; IMAGE~2 is the one two layers down
+    #[arg(value_name = "IMAGE", add = images())]
+    pub(crate) image: String,
+    /// Where to look; the root without it
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
 }
 
 /// Take a name apart

@@ -27,6 +27,16 @@ pub(crate) fn text(text: &str, lines: Lines) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// Escapes bytes; what is no UTF-8 is spelled out too.
+pub(crate) fn bytes(bytes: &[u8], lines: Lines) -> String {
+    let mut escaped = String::new();
+    for chunk in bytes.utf8_chunks() {
+        escaped.push_str(&text(chunk.valid(), lines));
+        chunk.invalid().iter().for_each(|byte| push_byte(&mut escaped, *byte));
+    }
+    escaped
+}
+
 fn push(escaped: &mut String, text: &str, lines: Lines) {
     for character in text.chars() {
         if !is_harmful(character, lines) {
@@ -82,5 +92,14 @@ mod tests {
         check("\u{9b}31m \u{85}", "\\u009b31m \\u0085", "\\u009b31m \\u0085");
         check("a\u{202e}b\u{2066}c\u{200f}", "a\\u202eb\\u2066c\\u200f", "a\\u202eb\\u2066c\\u200f");
         check("\u{2028}\u{202f}", "\\u2028\u{202f}", "\\u2028\u{202f}");
+    }
+    #[test]
+    fn bytes_that_are_no_text_are_spelled_out() {
+        let check = |input: &[u8], kept: &str, escaped: &str| {
+            assert_eq!(bytes(input, Lines::Keep), kept);
+            assert_eq!(bytes(input, Lines::Escape), escaped);
+        };
+        check("größe\t\x1b[31m".as_bytes(), "größe\t\\x1b[31m", "größe\\t\\x1b[31m");
+        check(b"caf\xe9\n\0", "caf\\xe9\n\\x00", "caf\\xe9\\n\\x00");
     }
 }

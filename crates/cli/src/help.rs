@@ -25,6 +25,8 @@ Files
   log          Show what each layer did to a file
   du           Show what each layer adds and hides
   diff         Show what differs between two images, or what layers of one did
+  find         Find files of an image, those too that later layers hid
+  grep         Search the files of an image, those too that later layers hid
 
 Store
   tag          Give an image another name

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use ply_tree::{Kind, Metadata, Node, Time};
-use plywood::files::{Entry, Owners};
+use plywood::files::{Entry, HiddenBy, How, LayerNumber, Owners};
 use serde::Serialize;
 
 use crate::escape::{self, Lines};
@@ -56,12 +56,26 @@ pub(crate) const fn kind(kind: &Kind) -> &'static str {
 
 /// Bytes of a name, fit for a terminal and for one line.
 pub(crate) fn name(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(&escape::text(chunk.valid(), Lines::Escape));
-        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    escape::bytes(bytes, Lines::Escape)
+}
+
+/// Where an old version lies, padded so that what follows stands in a column: `layer 4 (hidden by 5)`.
+pub(crate) fn place(layer: LayerNumber, hidden: Option<&HiddenBy>, layers: usize) -> String {
+    let text = match hidden {
+        Some(by) => format!("layer {} (hidden by {})", layer.0 + 1, by.layer.0 + 1),
+        None => format!("layer {}", layer.0 + 1),
+    };
+    let widest = format!("layer {layers} (hidden by {layers})").len();
+    format!("{text:widest$}")
+}
+
+/// How something was hidden: the words of `--json`.
+pub(crate) const fn how(how: How) -> &'static str {
+    match how {
+        How::Whiteout => "whiteout",
+        How::Opaque => "opaque",
+        How::Replaced => "replaced",
     }
-    text
 }
 
 /// Where a link points, or to what an entry of a changeset belongs: ` -> target`.

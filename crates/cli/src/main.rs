@@ -42,8 +42,9 @@ fn main() -> ExitCode {
     match ended {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Failed) => ExitCode::FAILURE,
+        Ok(Exit::Trouble) => ExitCode::from(2),
         // The one who pressed Ctrl-C stopped the other end of the pipe as well: what it left is no news.
-        Err(Failure::Load(_) | Failure::Engine(_)) if context.interrupted() => {
+        Err(Failure::Load(_) | Failure::Engine(_) | Failure::Search(_)) if context.interrupted() => {
             report(&plywood::Error::Interrupted.into())
         }
         Err(failure) => report(&failure),

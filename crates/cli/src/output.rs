@@ -5,13 +5,13 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
-use crate::escape::{self, Lines};
+use crate::escape;
 use crate::report::Failure;
 
 /// Prints text to stdout. A terminal gets nothing that it would obey: templates and JSON hold what images say.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    let text = if out.is_terminal() { escape::text(text, Lines::Keep) } else { text.into() };
+    let text = if out.is_terminal() { escape::text(text, escape::Lines::Keep) } else { text.into() };
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
@@ -59,6 +59,48 @@ pub(crate) fn json_line(value: &impl Serialize) -> Result<(), Failure> {
     let text =
         serde_json::to_string(value).map_err(|e| Failure::Message(format!("cannot write JSON: {e}")))?;
     line(&text)
+}
+
+/// Lines of bytes, printed while they come: raw into a pipe; a terminal gets nothing that it would obey.
+pub(crate) struct Lines {
+    out: io::BufWriter<Stdout>,
+    terminal: bool,
+    end: u8,
+}
+
+impl Lines {
+    /// Lines that end with a newline, or with a zero byte.
+    pub(crate) fn new(null: bool) -> Self {
+        let out = io::BufWriter::with_capacity(64 << 10, Stdout);
+        Self { out, terminal: io::stdout().is_terminal(), end: if null { 0 } else { b'\n' } }
+    }
+
+    /// A line: our words, a path from the root, our words, and what a file says.
+    pub(crate) fn line(&mut self, before: &str, path: &[u8], after: &str, text: &[u8]) -> io::Result<()> {
+        self.out.write_all(before.as_bytes())?;
+        self.out.write_all(b"/")?;
+        self.escaped(path, escape::Lines::Escape)?;
+        self.out.write_all(after.as_bytes())?;
+        self.escaped(text, escape::Lines::Keep)?;
+        self.out.write_all(&[self.end])
+    }
+
+    fn escaped(&mut self, bytes: &[u8], lines: escape::Lines) -> io::Result<()> {
+        match self.terminal {
+            true => self.out.write_all(escape::bytes(bytes, lines).as_bytes()),
+            false => self.out.write_all(bytes),
+        }
+    }
+
+    /// Writes what is left.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// What could not be printed, as an operation hands it through.
+pub(crate) fn failed(error: io::Error) -> plywood::Error {
+    plywood::Error::Within { place: "cannot write to stdout".to_owned(), source: Box::new(error) }
 }
 
 /// Stdout without the standard library's buffer, which would look for line ends in every block.

@@ -14,6 +14,8 @@ use crate::template::TemplateError;
 pub(crate) enum Exit {
     Done,
     Failed,
+    /// Something went wrong in a search: there `Failed` says that nothing was found.
+    Trouble,
 }
 
 /// How a verb failed.
@@ -23,6 +25,8 @@ pub(crate) enum Failure {
     Engine(Error),
     /// A load did, so that nothing was loaded.
     Load(Error),
+    /// A search did: what fails elsewhere with 1 fails here with 2.
+    Search(Box<Failure>),
     /// Nobody reads what we print any more.
     Closed,
     /// Something about the arguments is wrong that their parser cannot know.
@@ -47,6 +51,10 @@ impl From<TemplateError> for Failure {
 pub(crate) fn report(failure: &Failure) -> ExitCode {
     match failure {
         Failure::Closed => ExitCode::FAILURE,
+        Failure::Search(failure) => match report(failure) {
+            ExitCode::FAILURE => ExitCode::from(2),
+            code => code,
+        },
         Failure::Engine(Error::Misuse(why)) | Failure::Load(Error::Misuse(why)) | Failure::Misuse(why) => {
             say(why);
             ExitCode::from(2)
@@ -80,6 +88,13 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
 /// Tells an error of an operation, its causes, and a hint where there is one.
 pub(crate) fn tell(error: &Error) {
     say(&format!("{}{}", chain(error), hint(error).unwrap_or_default()));
+}
+
+/// The same for a search; `flag` is what makes it look at what a layer took away.
+pub(crate) fn tell_search(error: &Error, flag: &str) {
+    let Error::NoSuchFile { gone: Some((by, before)), .. } = error else { return tell(error) };
+    let (by, before) = (by.0 + 1, before.0 + 1);
+    say(&format!("{}. Layer {by} took it away; {flag} finds what layer {before} still has", chain(error)));
 }
 
 /// A note to people: nothing failed.

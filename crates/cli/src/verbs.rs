@@ -5,6 +5,8 @@ mod check;
 mod diff;
 mod du;
 mod export;
+mod find;
+mod grep;
 mod history;
 mod images;
 mod inspect;
@@ -48,6 +50,8 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
         Verb::Du(a) => du::run(context, &a),
         Verb::Diff(a) => diff::run(context, &a),
         Verb::Tree(a) => tree::run(context, &a),
+        Verb::Find(a) => find::run(context, &a),
+        Verb::Grep(a) => grep::run(context, &a),
         Verb::Name(a) => name::run(&a),
         Verb::Tag(a) | Verb::Image(Image::Tag(a)) => tag::run(context, &a),
         Verb::Rmi(a) | Verb::Image(Image::Rm(a)) => rmi::run(context, &a),

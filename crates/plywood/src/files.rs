@@ -4,10 +4,13 @@ mod bytes;
 mod cat;
 pub mod diff;
 mod du;
+pub mod find;
+pub mod grep;
 mod listing;
 mod log;
 mod open;
 mod owners;
+mod past;
 mod patch;
 
 use std::io::Read;
@@ -21,6 +24,7 @@ pub use du::HiddenFile;
 pub use listing::{Entry, Scope};
 pub use log::Log;
 pub use owners::Owners;
+pub use past::HiddenBy;
 pub use patch::{LONGEST_TEXT, MOST_LINES, Patch};
 pub use ply_overlay::{
     Action, Differences, Efficiency, Event, How, LayerUsage, Origin, Removal, Usage, Version,
