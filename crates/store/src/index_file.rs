@@ -24,9 +24,9 @@ pub struct Names {
     by_name: HashMap<String, usize>,
     /// The others, rising: another tool may have written a name twice.
     again: Vec<usize>,
-    /// The entries of each target, rising.
-    by_target: HashMap<Digest, BTreeSet<usize>>,
-    /// Of these, the entries that the file calls nothing.
+    /// The entries of each target, rising; made when first asked for, since most changes do without.
+    by_target: Option<HashMap<Digest, BTreeSet<usize>>>,
+    /// Of each target, the entries that the file calls nothing.
     uncalled: HashMap<Digest, Vec<usize>>,
     changed: bool,
 }
@@ -79,7 +79,7 @@ impl Names {
             entries: Vec::with_capacity(listed.len()),
             by_name: HashMap::with_capacity(listed.len()),
             again: Vec::new(),
-            by_target: HashMap::with_capacity(listed.len()),
+            by_target: None,
             uncalled: HashMap::new(),
             changed: false,
         };
@@ -105,7 +105,9 @@ impl Names {
 
     fn push(&mut self, entry: Entry) {
         let at = self.entries.len();
-        self.by_target.entry(entry.target.digest).or_default().insert(at);
+        if let Some(by_target) = &mut self.by_target {
+            by_target.entry(entry.target.digest).or_default().insert(at);
+        }
         if !entry.is_called() {
             self.uncalled.entry(entry.target.digest).or_default().push(at);
         }
@@ -119,11 +121,8 @@ impl Names {
 
     fn take(&mut self, at: usize) -> Option<Entry> {
         let entry = self.entries.get_mut(at)?.take()?;
-        if let Some(of_target) = self.by_target.get_mut(&entry.target.digest) {
+        if let Some(of_target) = self.by_target.as_mut().and_then(|all| all.get_mut(&entry.target.digest)) {
             of_target.remove(&at);
-            if of_target.is_empty() {
-                self.by_target.remove(&entry.target.digest);
-            }
         }
         if let Some(name) = entry.name.as_ref().filter(|name| self.by_name.get(*name) == Some(&at)) {
             self.by_name.remove(name);
@@ -148,8 +147,23 @@ impl Names {
 
     /// The names that point to a target, in the order of the file.
     pub fn names_of(&self, target: &Digest) -> impl Iterator<Item = &str> {
-        let entries = self.by_target.get(target).into_iter().flatten();
-        entries.filter_map(|at| self.entries.get(*at)?.as_ref()?.name.as_deref())
+        self.entries()
+            .filter(|entry| entry.target.digest == *target)
+            .filter_map(|entry| entry.name.as_deref())
+    }
+
+    /// The entries of a target, rising.
+    fn of_target(&mut self, target: &Digest) -> Vec<usize> {
+        let by_target = self.by_target.get_or_insert_with(|| {
+            let mut by_target: HashMap<Digest, BTreeSet<usize>> = HashMap::new();
+            for (at, entry) in self.entries.iter().enumerate() {
+                if let Some(entry) = entry {
+                    by_target.entry(entry.target.digest).or_default().insert(at);
+                }
+            }
+            by_target
+        });
+        by_target.get(target).into_iter().flatten().copied().collect()
     }
 
     /// Points a name at a target, and gives back what it pointed at before. An entry for the same target
@@ -173,16 +187,16 @@ impl Names {
         let digest = entry.target.digest;
         let place = self.entries.get_mut(at)?;
         let before = place.replace(entry)?.target;
-        if let Some(of_target) = self.by_target.get_mut(&before.digest) {
-            of_target.remove(&at);
+        if let Some(by_target) = &mut self.by_target {
+            by_target.entry(before.digest).or_default().remove(&at);
+            by_target.entry(digest).or_default().insert(at);
         }
-        self.by_target.entry(digest).or_default().insert(at);
         Some(before)
     }
 
     /// Keeps a target without a name, unless an entry for it is there.
     pub fn keep(&mut self, target: &Descriptor) {
-        if self.by_target.get(&target.digest).is_none_or(BTreeSet::is_empty) {
+        if self.of_target(&target.digest).is_empty() {
             self.push(Entry::new(bare(target)));
             self.changed = true;
         }
@@ -196,7 +210,7 @@ impl Names {
 
     /// Takes every entry for a target away, with or without a name; gives them back.
     pub fn remove_target(&mut self, target: &Digest) -> Vec<Descriptor> {
-        let all = self.by_target.get(target).cloned().unwrap_or_default();
+        let all = self.of_target(target);
         all.into_iter().filter_map(|at| self.take(at)).map(|entry| entry.target).collect()
     }
 }

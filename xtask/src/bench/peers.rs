@@ -3,6 +3,7 @@
 mod absolute;
 mod engines;
 mod pairs;
+mod primed;
 mod rows;
 
 use super::machine::Machine;
@@ -66,6 +67,7 @@ pub(super) fn run(choices: &Choices) -> Outcome {
     let memory = Scratch::new("/dev/shm".as_ref(), "ply-bench")?;
     let engines = engines::Engines::start(disk.path())?;
     let place = rows::Place { ply: &ply, archives: &archives, disk: disk.path(), memory: memory.path() };
+    let _primed = primed::Primed::new();
     let mut compared = Vec::new();
     let mut failed = Vec::new();
     for row in rows::all(&place, &engines) {
