@@ -89,8 +89,12 @@ impl Engine<'_> {
     /// # Errors
     /// There is none, or more than one; its documents are absent or damaged.
     pub fn view(&self, wanted: &str, platform: Option<&Platform>) -> Result<View, Error> {
-        match self.meant(wanted)? {
-            Meant::Stored(catalog, found) => self.stored_view(&catalog, &found.facts, &found.which(platform)),
+        self.view_of(&self.meant(wanted)?, platform)
+    }
+
+    pub(crate) fn view_of(&self, meant: &Meant, platform: Option<&Platform>) -> Result<View, Error> {
+        match meant {
+            Meant::Stored(catalog, found) => self.stored_view(catalog, &found.facts, &found.which(platform)),
             Meant::Unloaded(unloaded) => {
                 let packed = unloaded.packed().ok_or(ply_archive::ArchiveError::NoImage)?;
                 Ok(packed_view(packed, choose(packed, platform)?))
@@ -103,23 +107,20 @@ impl Engine<'_> {
     /// # Errors
     /// As [`view`](Self::view); a layer that must be read to be counted is damaged.
     pub fn measured_view(&self, wanted: &str, platform: Option<&Platform>) -> Result<View, Error> {
-        match self.meant(wanted)? {
-            Meant::Stored(catalog, found) => {
-                let mut view = self.stored_view(&catalog, &found.facts, &found.which(platform))?;
+        let meant = self.meant(wanted)?;
+        let mut view = self.view_of(&meant, platform)?;
+        match &meant {
+            Meant::Stored(..) => {
                 let learnt = measure(&self.store, &mut view)?;
                 if !learnt.is_empty() {
                     self.store.remember(&learnt);
                 }
-                Ok(view)
             }
             Meant::Unloaded(unloaded) => {
-                let packed = unloaded.packed().ok_or(ply_archive::ArchiveError::NoImage)?;
-                let image = choose(packed, platform)?;
-                let mut view = packed_view(packed, image);
-                measure_members(&unloaded.archive, image, &mut view)?;
-                Ok(view)
+                measure_members(&unloaded.archive, unloaded.image(platform)?, &mut view)?;
             }
         }
+        Ok(view)
     }
 
     pub(crate) fn meant(&self, wanted: &str) -> Result<Meant, Error> {

@@ -23,7 +23,8 @@ impl Engine<'_> {
     /// There is no such image, or a layer is missing or damaged.
     pub fn files(&self, wanted: &str, platform: Option<&Platform>) -> Result<Files, Error> {
         let (wanted, down) = split_down(wanted);
-        let mut view = self.view(wanted, platform)?;
+        let meant = self.meant(wanted)?;
+        let mut view = self.view_of(&meant, platform)?;
         let keep = view.layers.len().checked_sub(down).ok_or_else(|| {
             let of = view.layers.len();
             Error::Misuse(format!(
@@ -32,7 +33,7 @@ impl Engine<'_> {
             ))
         })?;
         view.layers.truncate(keep);
-        let (regions, store) = self.regions(wanted, platform, &view)?;
+        let (regions, store) = self.regions(&meant, platform, &view)?;
         let opened: Vec<(Layer, LayerBytes)> = regions
             .into_par_iter()
             .zip(&view.layers)
@@ -53,11 +54,11 @@ impl Engine<'_> {
     /// Where the layers lie as they are stored; and the store, where they are its own.
     fn regions(
         &self,
-        wanted: &str,
+        meant: &Meant,
         platform: Option<&Platform>,
         view: &View,
     ) -> Result<(Vec<Region>, Option<Store>), Error> {
-        match self.meant(wanted)? {
+        match meant {
             Meant::Stored(..) => {
                 let regions = view.layers.iter().map(|layer| {
                     let digest = layer.blob.as_ref().map_or(layer.diff_id.0, |blob| blob.digest);
