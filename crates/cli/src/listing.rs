@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use ply_tree::{Kind, Metadata, Node, Time};
-use plywood::files::{Entry, HiddenBy, How, LayerNumber, Owners};
+use plywood::files::{Differences, Entry, HiddenBy, How, LayerNumber, Owners};
 use serde::Serialize;
 
 use crate::escape::{self, Lines};
@@ -201,6 +201,20 @@ impl<'a> Json<'a> {
 /// Bytes in hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// In what two versions of a file differ, in the words of `--json`.
+pub(crate) fn differing(differences: Differences) -> Vec<&'static str> {
+    let Differences { kind, content, mode, owner, time, xattrs } = differences;
+    let all = [
+        (kind, "type"),
+        (content, "content"),
+        (mode, "mode"),
+        (owner, "owner"),
+        (time, "time"),
+        (xattrs, "xattrs"),
+    ];
+    all.into_iter().filter_map(|(differs, word)| differs.then_some(word)).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use plywood::files::diff::{Change, Comparison, ConfigChange, Options, Patch, Row, Side, Stat, Totals, What};
-use plywood::files::{Entry, diff::ChangeKind, diff::Differences};
+use plywood::files::{Entry, diff::ChangeKind};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
@@ -268,7 +268,7 @@ fn json(
         let (word, differs) = match change.kind {
             ChangeKind::Added => ("added", Vec::new()),
             ChangeKind::Deleted => ("deleted", Vec::new()),
-            ChangeKind::Changed(differences) => ("changed", names(differences)),
+            ChangeKind::Changed(differences) => ("changed", listing::differing(differences)),
         };
         File {
             path: format!("/{}", String::from_utf8_lossy(change.path())),
@@ -289,17 +289,4 @@ fn json(
         })
         .collect();
     output::json(&Json { files, config })
-}
-
-fn names(differences: Differences) -> Vec<&'static str> {
-    let Differences { kind, content, mode, owner, time, xattrs } = differences;
-    let all = [
-        (kind, "type"),
-        (content, "content"),
-        (mode, "mode"),
-        (owner, "owner"),
-        (time, "time"),
-        (xattrs, "xattrs"),
-    ];
-    all.into_iter().filter_map(|(differs, name)| differs.then_some(name)).collect()
 }

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use ply_tree::path::printable;
 use plywood::files::{
-    Action, Differences, Entry, Event, Files, How, LONGEST_TEXT, LayerNumber, Log, MOST_LINES, Patch, Version,
+    Action, Entry, Event, Files, How, LONGEST_TEXT, LayerNumber, Log, MOST_LINES, Patch, Version,
 };
 use plywood::{DiffId, Error, Timestamp, history};
 use serde::Serialize;
@@ -137,7 +137,7 @@ fn json(
         let step = made.get(event.layer);
         let (action, changed, removal) = match &event.action {
             Action::Added => ("added", Vec::new(), None),
-            Action::Changed(differences) => ("changed", changed(*differences), None),
+            Action::Changed(differences) => ("changed", listing::differing(*differences), None),
             Action::Replaced => ("replaced", Vec::new(), None),
             Action::Deleted(removal) => ("deleted", Vec::new(), Some(removal)),
         };
@@ -168,19 +168,4 @@ pub(super) const fn how(how: How) -> &'static str {
         How::Opaque => "opaque",
         How::Replaced => "replaced",
     }
-}
-
-fn changed(differences: Differences) -> Vec<&'static str> {
-    let Differences { kind, content, mode, owner, time, xattrs } = differences;
-    [
-        (kind, "type"),
-        (content, "content"),
-        (mode, "mode"),
-        (owner, "owner"),
-        (time, "time"),
-        (xattrs, "xattrs"),
-    ]
-    .into_iter()
-    .filter_map(|(differs, word)| differs.then_some(word))
-    .collect()
 }
