@@ -5,7 +5,6 @@ use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ply_layer::changeset::{Member, Options, plan, write};
 use ply_overlay::{keep, merge};
@@ -13,7 +12,8 @@ use ply_tree::{Content, Directory, Kind, Last, Metadata, Node, NodeId, Presence,
 
 use crate::files::Files;
 use crate::save::Beside;
-use crate::transfer::{BLOCK, lock};
+use crate::transfer::BLOCK;
+use crate::workers::each;
 use crate::{Engine, Error};
 
 /// The files of an image, laid out as a tar.
@@ -140,28 +140,17 @@ impl Engine<'_> {
         let file = beside.file();
         crate::save::preallocate(file, total).map_err(Error::within("writing"))?;
         // Compressed layers are made plain before anybody waits for anybody.
-        export.files.make_plain(self.threads())?;
-        let next = AtomicUsize::new(0);
-        let failed = std::sync::Mutex::new(None);
-        let work = || {
-            let mut block = vec![0; BLOCK];
-            while let Some(member) = placed.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let written = put(export.files, member, file, &mut block);
-                let stopped = self.watch.advance(0, member.member.entry.size).is_break();
-                if let Some(error) = written.err().or_else(|| stopped.then_some(Error::Interrupted)) {
-                    lock(&failed).get_or_insert(error);
-                    next.store(placed.len(), Ordering::Relaxed);
-                }
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..self.threads().min(placed.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let failed = lock(&failed).take();
-        failed.map_or(Ok(()), Err)
+        export.files.make_plain(0..export.files.len())?;
+        each(
+            self.threads(),
+            &placed,
+            || vec![0; BLOCK],
+            |block, member| {
+                put(export.files, member, file, block)?;
+                let told = self.watch.advance(0, member.member.entry.size);
+                if told.is_break() { Err(Error::Interrupted) } else { Ok(()) }
+            },
+        )
     }
 }
 

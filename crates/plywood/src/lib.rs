@@ -20,6 +20,7 @@ mod transfer;
 pub mod unpack;
 mod view;
 mod watch;
+mod workers;
 
 pub use engine::Engine;
 pub use error::{Error, Lacking};

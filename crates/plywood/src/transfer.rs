@@ -11,7 +11,6 @@ mod inflate;
 mod origin;
 mod out;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use ply_digest::{Digest, Progress, Pump, PumpError, pump};
@@ -28,6 +27,7 @@ pub(crate) use origin::Origin;
 pub(crate) use out::Out;
 
 use crate::watch::{Task, TaskProgress};
+use crate::workers::each;
 use crate::{Engine, Error};
 
 /// Size of a block: what is read, hashed and written at once.
@@ -137,35 +137,26 @@ impl Engine<'_> {
     /// As many at once as there are threads and memory, largest first.
     fn inflate_all(&self, mut jobs: Vec<(usize, Job<'_>, Compression)>) -> Result<Vec<Outcome>, Error> {
         jobs.sort_by_key(|(_, job, _)| std::cmp::Reverse(job.from.len()));
-        let next = AtomicUsize::new(0);
-        let workers = self.threads().min(jobs.len());
         let jobs: Vec<_> = jobs.into_iter().map(|job| Mutex::new(Some(job))).collect();
         let done = Mutex::new(Vec::new());
         let budget = Budget::new(INFLATING);
-        let work = || {
-            while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let Some((at, job, compression)) = lock(job).take() else { continue };
-                let result =
-                    inflate_one(&job, compression, &budget, &TaskProgress { watch: self.watch, task: at });
-                let stop = matches!(result, Err(Error::Interrupted));
-                lock(&done).push((at, result));
-                self.watch.done(at);
-                if stop {
-                    next.store(jobs.len(), Ordering::Relaxed);
+        each(
+            self.threads(),
+            &jobs,
+            || (),
+            |(), job| {
+                let Some((at, job, compression)) = lock(job).take() else { return Ok(()) };
+                let progress = TaskProgress { watch: self.watch, task: at };
+                match inflate_one(&job, compression, &budget, &progress) {
+                    Err(Error::Interrupted) => return Err(Error::Interrupted),
+                    // A job that fails says so in its result, so that the others go on.
+                    result => lock(&done).push((at, result)),
                 }
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..workers {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if done.iter().any(|(_, r)| matches!(r, Err(Error::Interrupted))) {
-            return Err(Error::Interrupted);
-        }
-        Ok(done)
+                self.watch.done(at);
+                Ok(())
+            },
+        )?;
+        Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use ply_digest::Progress;
 use ply_overlay::{keep, merge};
 use ply_rootfs::{Unpacked, unpack};
 use ply_tree::{Kind, Tree, walk};
 
 use crate::files::Files;
-use crate::watch::{Task, Watch};
+use crate::watch::TaskProgress;
 use crate::{Engine, Error};
 
 /// How to unpack.
@@ -25,15 +26,14 @@ impl Engine<'_> {
     /// The folder holds something, a layer is damaged, or the disk refuses.
     pub fn unpack(&self, files: &Files, into: &Path, options: Options) -> Result<Unpacked, Error> {
         let merged = merge(&files.trees(None), keep).map_err(files.failed())?;
-        files.make_plain(self.threads())?;
-        self.watch.plan(&[Task { label: files.name(), total: Some(total(&merged.tree)) }]);
-        let _over = Over(self.watch);
+        files.make_plain(0..files.len())?;
+        let watched = TaskProgress::alone(self.watch, &files.name(), Some(total(&merged.tree)));
         let how = ply_rootfs::Options {
             workers: std::num::NonZeroUsize::new(self.threads()),
             skip_devices: options.skip_devices,
             ..ply_rootfs::Options::default()
         };
-        let progress = |bytes| self.watch.advance(0, bytes);
+        let progress = |bytes| watched.advance(bytes);
         match unpack(&merged.tree, files, into, &how, &progress) {
             Err(ply_rootfs::RootfsError::Stopped) => Err(Error::Interrupted),
             other => other.map_err(files.failed()),
@@ -49,12 +49,4 @@ fn total(tree: &Tree) -> u64 {
         _ => None,
     });
     sizes.fold(0, u64::saturating_add)
-}
-
-struct Over<'a>(&'a dyn Watch);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.finish();
-    }
 }

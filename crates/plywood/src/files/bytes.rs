@@ -1,16 +1,16 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use ply_image::{DiffId, Region};
 use ply_layer::Compression;
 use ply_store::Store;
 use ply_tree::{ReadAt, Source, Sources};
+use rayon::prelude::*;
 
 use super::Files;
-use crate::transfer::{Expected, Out, Plain, RegionReader, inflate, lock};
+use crate::transfer::{Expected, Out, Plain, RegionReader, inflate};
 use crate::watch::Silent;
 use crate::{Error, watch::TaskProgress};
 
@@ -76,14 +76,6 @@ impl LayerBytes {
     }
 }
 
-impl Files {
-    /// Makes the plain bytes of a layer, so that many can read them at once.
-    pub(super) fn prepare(&self, source: u32) -> Result<(), Error> {
-        let bytes = usize::try_from(source).ok().and_then(|at| self.bytes.get(at));
-        bytes.map_or(Ok(()), |bytes| bytes.plain().map(|_| ()))
-    }
-}
-
 /// A file that is gone when it is closed, whatever happens.
 fn unnamed() -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};
@@ -101,29 +93,16 @@ impl ReadAt for LayerBytes {
 }
 
 impl Files {
-    /// Makes the plain tars of all compressed layers, several at once.
+    /// Makes the plain tars of those of some layers that are compressed, several at once: before anybody reads from them,
+    /// since two files of one layer would otherwise begin to inflate it both.
     ///
     /// # Errors
     /// As [`LayerBytes::plain`].
-    pub(crate) fn make_plain(&self, threads: usize) -> Result<(), Error> {
-        let packed: Vec<&LayerBytes> = self.bytes.iter().filter(|b| b.plain.get().is_none()).collect();
-        let next = AtomicUsize::new(0);
-        let failed = Mutex::new(None);
-        let work = || {
-            while let Some(bytes) = packed.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if let Err(error) = bytes.plain() {
-                    lock(&failed).get_or_insert(error);
-                }
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..threads.min(packed.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let failed = lock(&failed).take();
-        failed.map_or(Ok(()), Err)
+    pub(crate) fn make_plain(&self, layers: impl IntoParallelIterator<Item = usize>) -> Result<(), Error> {
+        layers.into_par_iter().try_for_each(|layer| match self.bytes.get(layer) {
+            Some(bytes) => bytes.plain().map(|_| ()),
+            None => Ok(()),
+        })
     }
 }
 

@@ -188,16 +188,12 @@ impl Comparison<'_> {
 
     /// For each pair, whether its bytes are the same.
     fn read(&self, doubts: &[Doubt]) -> Result<Vec<bool>, Error> {
-        // A compressed layer is inflated once, before several readers ask for it at the same time.
-        let sources = |side: fn(&Doubt) -> &Vec<Extent>| -> BTreeSet<u32> {
+        let layers = |side: fn(&Doubt) -> &Vec<Extent>| -> BTreeSet<usize> {
             let all = doubts.iter().flat_map(side).filter(|extent| extent.source != Source::HOLE);
-            all.map(|extent| extent.source.0).collect()
+            all.filter_map(|extent| usize::try_from(extent.source.0).ok()).collect()
         };
-        let of = |side: Side<'_>, sources: BTreeSet<u32>| {
-            sources.into_par_iter().try_for_each(|at| side.files.prepare(at))
-        };
-        of(self.before, sources(|doubt| &doubt.before))?;
-        of(self.after, sources(|doubt| &doubt.after))?;
+        self.before.files.make_plain(layers(|doubt| &doubt.before))?;
+        self.after.files.make_plain(layers(|doubt| &doubt.after))?;
         doubts
             .par_iter()
             .map_init(

@@ -5,7 +5,7 @@ mod sink;
 mod targets;
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -109,7 +109,8 @@ impl Engine<'_> {
         let search = Search { files, matcher: &matcher, options, is_quick, held: AtomicUsize::new(0) };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads()).build();
         let pool = pool.map_err(Error::within("starting threads"))?;
-        pool.install(|| files.make_targets_plain(&targets))?;
+        let layers: BTreeSet<usize> = targets.iter().map(|target| target.inode.layer).collect();
+        pool.install(|| files.make_plain(layers))?;
         // How many more times each content is asked for.
         let mut names: HashMap<Origin, usize> = HashMap::new();
         for target in &targets {

@@ -1,8 +1,5 @@
-use std::collections::BTreeSet;
-
 use ply_overlay::Origin;
 use ply_tree::{Extent, Kind, Last, Node, Source, walk};
-use rayon::prelude::*;
 
 use crate::Error;
 use crate::files::past::HiddenBy;
@@ -103,16 +100,6 @@ impl Files {
         // Stable: what is shown came first, and what is hidden from the top down.
         targets.sort_by(|a, b| names(&a.place.path).cmp(names(&b.place.path)));
         if is_there { Ok(targets) } else { shown.map(|_| targets) }
-    }
-
-    /// Inflates the layers that are to be read, each once and before the first file is asked for: two files of one layer
-    /// would otherwise begin to do so both.
-    pub(super) fn make_targets_plain(&self, targets: &[Target<'_>]) -> Result<(), Error> {
-        let layers: BTreeSet<usize> = targets.iter().map(|target| target.inode.layer).collect();
-        layers.into_par_iter().try_for_each(|layer| match self.bytes.get(layer) {
-            Some(bytes) => bytes.plain().map(|_| ()),
-            None => Ok(()),
-        })
     }
 }
 
