@@ -232,14 +232,18 @@ impl Catalog {
         users
     }
 
-    /// Every blob that an entry reaches. Where the documents of an entry cannot be read nobody can say what it
-    /// reaches, and so all blobs count as reached.
+    /// Every blob that an entry or a container reaches. Where the documents of an entry cannot be read nobody can say what
+    /// it reaches, and so all blobs count as reached.
     pub(crate) fn reached(&self, store: &Store) -> Result<HashSet<Digest>, StoreError> {
         let mut reached = HashSet::new();
         let mut complete = true;
         for facts in self.view.targets() {
             complete &= facts.complete;
             reached.extend(self.blobs(&facts.target));
+        }
+        match store.kept_by_containers()? {
+            Some(kept) => reached.extend(kept),
+            None => complete = false,
         }
         if !complete {
             reached.extend(store.blobs()?.into_iter().map(|blob| blob.digest));

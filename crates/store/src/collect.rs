@@ -89,6 +89,7 @@ impl Store {
             let gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             collected.left_overs += usize::from(gone.is_ok());
         }
+        collected.left_overs += self.remove_unfinished_containers();
         let _ = fs::remove_file(self.layout.new_index());
         collected
     }

@@ -54,6 +54,14 @@ pub enum StoreError {
         /// What is wrong.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Another container has a name already.
+    #[error("the container name {name:?} is already in use by container {by}")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Who has it.
+        by: crate::ContainerId,
+    },
     /// A document of an image could not be used.
     #[error(transparent)]
     Document(#[from] DocumentError),

@@ -65,6 +65,19 @@ impl Layout {
         self.layers().join(format!("{}.tar", layer.0.hex()))
     }
 
+    pub(crate) fn containers(&self) -> PathBuf {
+        self.root.join("ply/containers")
+    }
+
+    /// A link for each name, to the folder of the container that has it.
+    pub(crate) fn container_names(&self) -> PathBuf {
+        self.root.join("ply/container-names")
+    }
+
+    pub(crate) fn containers_lock(&self) -> PathBuf {
+        self.root.join("ply/containers.lock")
+    }
+
     pub(crate) fn damaged(&self) -> PathBuf {
         self.root.join("ply/damaged")
     }

@@ -3,6 +3,7 @@
 mod blobs;
 mod catalog;
 mod collect;
+mod containers;
 mod derived;
 mod error;
 mod index_file;
@@ -14,6 +15,7 @@ mod store;
 pub use blobs::StoredBlob;
 pub use catalog::{Brief, Catalog, Facts, ImageFacts, LayerFacts, Match, Name, PlatformImage, Record};
 pub use collect::Collected;
+pub use containers::{Container, ContainerFolder, ContainerId, ContainerLock, is_container_name};
 pub use error::StoreError;
 pub use index_file::{Entry, Names};
 pub use ingest::{Ingest, IngestBlob};

@@ -59,7 +59,7 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-fn try_flock(file: &File, mode: Mode) -> io::Result<bool> {
+pub(crate) fn try_flock(file: &File, mode: Mode) -> io::Result<bool> {
     let operation = match mode {
         Mode::Shared => FlockOperation::NonBlockingLockShared,
         Mode::Exclusive => FlockOperation::NonBlockingLockExclusive,

@@ -176,7 +176,7 @@ pub struct Hold {
     lock: Option<Lock>,
 }
 
-fn unlockable(error: &io::Error) -> bool {
+pub(crate) fn unlockable(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NotFound

@@ -1,0 +1,355 @@
+//! Containers: records of writable layers over images. A record keeps the blobs of its image from being collected.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use ply_digest::Digest;
+use ply_reference::IdPrefix;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::io as io_error;
+use crate::lock::{self, Lock, Mode};
+use crate::store::{Hold, sync_folder, unlockable};
+use crate::{Store, StoreError};
+
+/// What a container is told apart by: 64 hex digits that mean nothing, drawn at random.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContainerId(Digest);
+
+impl ContainerId {
+    /// An ID of random bytes.
+    #[must_use]
+    pub const fn from_random(bytes: [u8; 32]) -> Self {
+        Self(Digest::from_bytes(bytes))
+    }
+
+    /// The first twelve digits.
+    #[must_use]
+    pub fn short(&self) -> String {
+        self.0.short()
+    }
+
+    /// Whether it begins so.
+    #[must_use]
+    pub fn begins_with(&self, prefix: &IdPrefix) -> bool {
+        prefix.matches(&self.0)
+    }
+}
+
+impl std::fmt::Display for ContainerId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.hex())
+    }
+}
+
+impl Serialize for ContainerId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ContainerId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Digest::from_hex(&text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A container: a writable layer over an image, as its `config.json` tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Container {
+    /// What it is told apart by.
+    pub id: ContainerId,
+    /// What people call it: letters, digits, `_`, `.` and `-`, two at least.
+    pub name: String,
+    /// When it was made (RFC 3339).
+    pub created: String,
+    /// What it was made from, as somebody called it.
+    pub image: String,
+    /// The image's ID: the digest of its config.
+    pub image_id: Digest,
+    /// The image's manifest.
+    pub manifest: Digest,
+    /// What is to be run in it, in place of the image's command; empty for the image's own.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// The blobs that stay for its sake: manifest, config and layers.
+    pub blobs: Vec<Digest>,
+}
+
+/// Where a container's writable layer lies.
+#[derive(Debug, Clone)]
+pub struct ContainerFolder {
+    root: PathBuf,
+}
+
+impl ContainerFolder {
+    /// The writable layer, in the kernel overlayfs's own format.
+    #[must_use]
+    pub fn upper(&self) -> PathBuf {
+        self.root.join("upper")
+    }
+
+    /// A folder beside it to work in.
+    #[must_use]
+    pub fn work(&self) -> PathBuf {
+        self.root.join("work")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.root.join("config.json")
+    }
+}
+
+/// Keeps others from changing a container, or from looking at it while it changes.
+#[derive(Debug)]
+#[must_use = "dropping it gives the lock back"]
+pub struct ContainerLock {
+    #[expect(dead_code, reason = "held for its drop")]
+    lock: Option<Lock>,
+}
+
+impl Store {
+    /// Where a container's writable layer lies.
+    #[must_use]
+    pub fn container_folder(&self, id: &ContainerId) -> ContainerFolder {
+        ContainerFolder { root: self.layout.containers().join(id.to_string()) }
+    }
+
+    /// Every container, the newest first.
+    ///
+    /// # Errors
+    /// A record is damaged or cannot be read.
+    pub fn containers(&self) -> Result<Vec<Container>, StoreError> {
+        let ids = self.container_ids()?;
+        let read = ids.iter().map(|id| self.container(id));
+        let mut containers: Vec<Container> =
+            read.filter_map(Result::transpose).collect::<Result<_, StoreError>>()?;
+        containers.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
+        Ok(containers)
+    }
+
+    /// The ID of every container that is there or in the making.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn container_ids(&self) -> Result<Vec<ContainerId>, StoreError> {
+        let folder = self.layout.containers();
+        let entries = match fs::read_dir(&folder) {
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(Vec::new());
+            }
+            entries => entries.map_err(io_error("list", &folder))?,
+        };
+        let mut ids = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(io_error("list", &folder))?.file_name();
+            ids.extend(name.to_str().and_then(|name| Digest::from_hex(name).ok()).map(ContainerId));
+        }
+        Ok(ids)
+    }
+
+    /// The container with an ID.
+    ///
+    /// # Errors
+    /// Its record is damaged or cannot be read.
+    pub fn container(&self, id: &ContainerId) -> Result<Option<Container>, StoreError> {
+        let path = self.container_folder(id).config();
+        let raw = match fs::read(&path) {
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            raw => raw.map_err(io_error("read", &path))?,
+        };
+        let damaged = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Damaged { path, source };
+        match serde_json::from_slice::<Container>(&raw) {
+            Ok(container) if container.id == *id => Ok(Some(container)),
+            Ok(container) => Err(damaged(format!("it tells of container {}", container.id).into())),
+            Err(error) => Err(damaged(error.into())),
+        }
+    }
+
+    /// The container with a name, found without a look at any other.
+    ///
+    /// # Errors
+    /// As [`container`](Self::container).
+    pub fn container_named(&self, name: &str) -> Result<Option<Container>, StoreError> {
+        if !is_container_name(name) {
+            return Ok(None);
+        }
+        match self.named(name) {
+            // A name outlives its container if somebody stops the removal half-way.
+            Some(id) => Ok(self.container(&id)?.filter(|container| container.name == name)),
+            None => Ok(None),
+        }
+    }
+
+    fn named(&self, name: &str) -> Option<ContainerId> {
+        let to = fs::read_link(self.layout.container_names().join(name)).ok()?;
+        Digest::from_hex(to.file_name()?.to_str()?).ok().map(ContainerId)
+    }
+
+    /// Makes a container: `make` fills its folder, and then its record is written. `hold` is one that was taken before its
+    /// image was looked up.
+    ///
+    /// # Errors
+    /// [`StoreError::NameTaken`]; what `make` says; or the store cannot be written. Then there is no such container.
+    pub fn create_container<E: From<StoreError>>(
+        &self,
+        _hold: &Hold,
+        container: &Container,
+        make: impl FnOnce(&ContainerFolder) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let names = self.layout.container_names();
+        fs::create_dir_all(&names).map_err(io_error("create", &names))?;
+        let folder = self.container_folder(&container.id);
+        for path in [folder.upper(), folder.work()] {
+            fs::create_dir_all(&path).map_err(io_error("create", &path))?;
+        }
+        let made = make(&folder).and_then(|()| Ok(self.publish_container(&folder, container)?));
+        if made.is_err() {
+            let _ = fs::remove_dir_all(&folder.root);
+        }
+        made
+    }
+
+    /// The name first, under a lock, and the record last: what has a record has its name.
+    fn publish_container(&self, folder: &ContainerFolder, container: &Container) -> Result<(), StoreError> {
+        let names = self.layout.container_names();
+        let _lock = lock::take(&self.layout.containers_lock(), Mode::Exclusive)?;
+        if let Some(other) = self.container_named(&container.name)? {
+            return Err(StoreError::NameTaken { name: other.name, by: other.id });
+        }
+        let name = names.join(&container.name);
+        match fs::remove_file(&name) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(io_error("remove", &name)(e)),
+            _ => {}
+        }
+        let target = Path::new("../containers").join(container.id.to_string());
+        std::os::unix::fs::symlink(target, &name).map_err(io_error("create", &name))?;
+        let (path, beside) = (folder.config(), folder.root.join("config.json.new"));
+        let write = || -> io::Result<()> {
+            let mut file = OpenOptions::new().write(true).create_new(true).open(&beside)?;
+            file.write_all(&serde_json::to_vec(container)?)?;
+            file.sync_data()?;
+            fs::rename(&beside, &path)
+        };
+        write().map_err(io_error("write", &path))?;
+        for folder in [&folder.root, &self.layout.containers(), &names] {
+            sync_folder(folder)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until nobody changes a container, and keeps it as it is.
+    ///
+    /// # Errors
+    /// Another process changes it for longer than thirty seconds.
+    pub fn read_container(&self, id: &ContainerId) -> Result<ContainerLock, StoreError> {
+        match lock::take(&self.container_folder(id).root, Mode::Shared) {
+            Ok(lock) => Ok(ContainerLock { lock: Some(lock) }),
+            Err(StoreError::Io { source, .. }) if unlockable(&source) => Ok(ContainerLock { lock: None }),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Waits until nobody uses a container, and keeps others from it.
+    ///
+    /// # Errors
+    /// Another process uses it for longer than thirty seconds.
+    pub fn change_container(&self, id: &ContainerId) -> Result<ContainerLock, StoreError> {
+        let lock = lock::take(&self.container_folder(id).root, Mode::Exclusive)?;
+        Ok(ContainerLock { lock: Some(lock) })
+    }
+
+    /// Removes a container: its record first, and then, by `empty`, what lies in its folder.
+    ///
+    /// # Errors
+    /// Somebody uses it for longer than thirty seconds, or it cannot be removed.
+    pub fn remove_container<E: From<StoreError>>(
+        &self,
+        container: &Container,
+        empty: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let _lock = self.change_container(&container.id)?;
+        let folder = self.container_folder(&container.id);
+        let path = folder.config();
+        fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        sync_folder(&folder.root)?;
+        if self.named(&container.name) == Some(container.id) {
+            let name = self.layout.container_names().join(&container.name);
+            fs::remove_file(&name).map_err(io_error("remove", &name))?;
+        }
+        empty(&folder.root)?;
+        fs::remove_dir(&folder.root).map_err(io_error("remove", &folder.root))?;
+        Ok(())
+    }
+
+    /// The blobs that containers keep; `None` where a record is damaged, so that nobody can say.
+    pub(crate) fn kept_by_containers(&self) -> Result<Option<Vec<Digest>>, StoreError> {
+        match self.containers() {
+            Ok(containers) => {
+                let keep =
+                    containers.into_iter().flat_map(|c| c.blobs.into_iter().chain([c.manifest, c.image_id]));
+                Ok(Some(keep.collect()))
+            }
+            Err(StoreError::Damaged { .. }) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Removes the folders of containers that have no record: they were never finished, or not removed to the end. Whoever
+    /// makes one holds the lock that the caller holds alone.
+    pub(crate) fn remove_unfinished_containers(&self) -> usize {
+        let unfinished = |id: &ContainerId| !self.container_folder(id).config().exists();
+        let ids = self.container_ids().unwrap_or_default();
+        let removed = ids.iter().filter(|id| unfinished(id)).filter(|id| {
+            let root = self.container_folder(id).root;
+            // Somebody who removes it may be at it still.
+            match File::open(&root) {
+                Ok(folder) => {
+                    matches!(lock::try_flock(&folder, Mode::Exclusive), Ok(true))
+                        && fs::remove_dir_all(&root).is_ok()
+                }
+                Err(_) => false,
+            }
+        });
+        removed.count()
+    }
+}
+
+/// Whether a container may be called so: as Docker has it, `[a-zA-Z0-9][a-zA-Z0-9_.-]+`.
+#[must_use]
+pub fn is_container_name(name: &str) -> bool {
+    let (first, rest) = name.as_bytes().split_first().unwrap_or((&b' ', &[]));
+    // A file system takes no longer ones.
+    name.len() <= 255
+        && first.is_ascii_alphanumeric()
+        && !rest.is_empty()
+        && rest.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_container_name;
+
+    #[test]
+    fn names_are_dockers() {
+        let check = |name: &str, expect: bool| assert_eq!(is_container_name(name), expect, "{name}");
+        // moby, daemon/names: RestrictedNamePattern.
+        check("web", true);
+        check("0a", true);
+        check("a.b-c_D", true);
+        check("a", false);
+        check("", false);
+        check("-a", false);
+        check(".a", false);
+        check("a/b", false);
+        check("a:b", false);
+        check("größe", false);
+        check(&"a".repeat(255), true);
+        check(&"a".repeat(256), false);
+    }
+}
