@@ -1,11 +1,23 @@
 //! Taking away what lies in a directory, however deep.
 
+use std::path::Path;
+
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, chmod, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
+use crate::RootfsError;
 use crate::list::list;
-use crate::root::DIRECTORY;
+use crate::root::{DIRECTORY, Root};
+
+/// Empties a directory, however deep what it holds is, and whatever its owner may do in there.
+///
+/// # Errors
+/// [`RootfsError::Io`] where something cannot be taken away.
+pub fn empty(directory: &Path) -> Result<(), RootfsError> {
+    let root = Root::open(directory)?;
+    clear(root.fd.as_fd()).map_err(root.io("empty", b""))
+}
 
 /// Empties a directory. Directories found on the way are first moved up into it, so that none is ever deeper than one
 /// and two file descriptors are enough; links are taken away, never followed.
@@ -13,7 +25,7 @@ pub(crate) fn clear(root: BorrowedFd<'_>) -> rustix::io::Result<()> {
     let mut numbers = 0_u64..;
     let mut waiting: Vec<Vec<u8>> = Vec::new();
     // The caller's may have been read before: a new one begins at the beginning.
-    empty(openat(root, ".", DIRECTORY, Mode::empty())?.as_fd(), |_, name| {
+    unlink_all(openat(root, ".", DIRECTORY, Mode::empty())?.as_fd(), |_, name| {
         waiting.push(name.to_vec());
         Ok(())
     })?;
@@ -23,7 +35,7 @@ pub(crate) fn clear(root: BorrowedFd<'_>) -> rustix::io::Result<()> {
             Err(Errno::NOENT) => continue,
             opened => opened?,
         };
-        empty(directory.as_fd(), |at, name| {
+        unlink_all(directory.as_fd(), |at, name| {
             let mut put = || -> rustix::io::Result<()> {
                 for number in numbers.by_ref() {
                     let aside = format!(".ply-gone-{number}").into_bytes();
@@ -53,7 +65,7 @@ pub(crate) fn clear(root: BorrowedFd<'_>) -> rustix::io::Result<()> {
 }
 
 /// Takes away all names in a directory but those of directories.
-fn empty(
+fn unlink_all(
     directory: BorrowedFd<'_>,
     mut each: impl FnMut(BorrowedFd<'_>, &[u8]) -> rustix::io::Result<()>,
 ) -> rustix::io::Result<()> {

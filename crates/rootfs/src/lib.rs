@@ -19,9 +19,10 @@ mod warning;
 mod way;
 mod xattr;
 
+pub use clear::empty;
 pub use error::RootfsError;
 pub use owner::Owners;
-pub use scan::{Files, Scan, Style, scan};
+pub use scan::{Files, Scan, Style, scan, scan_name};
 pub use unpack::{Options, Progress, Unpacked, unpack};
 pub use upper::Upper;
 pub use warning::{Warning, Why};

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use crate::list::list;
 use crate::make::Spot;
 use crate::mark::{self, Said};
-use crate::root::Root;
+use crate::root::{Root, is_name};
 use crate::way::Way;
 use crate::{Owners, RootfsError, owner, xattr};
 pub use files::Files;
@@ -47,22 +47,29 @@ pub enum Style {
 /// [`RootfsError::Io`] where something cannot be read; [`RootfsError::Refused`] for an upper that has names or content
 /// elsewhere.
 pub fn scan(directory: &Path, how: &Scan) -> Result<(Tree, Files), RootfsError> {
-    let root = Root::open(directory)?;
-    let mut scanner = Scanner {
-        style: how.style,
-        recorded: how.owners.recorded(),
-        files: Files::new(root),
-        tree: Tree::new(Directory::default(), Metadata::new(0o755)),
-        way: Way::default(),
-        linked: HashMap::new(),
-        marked: HashSet::new(),
-    };
-    let mut waiting = vec![(Tree::ROOT, Vec::new())];
-    scanner.root()?;
-    while let Some((id, path)) = waiting.pop() {
-        let mut below = scanner.directory(id, &path)?;
-        below.reverse();
-        waiting.extend(below);
+    let mut scanner = Scanner::new(directory, how)?;
+    scanner.below(vec![(Tree::ROOT, Vec::new())])?;
+    Ok((scanner.tree, scanner.files))
+}
+
+/// The same of one name in a directory, which becomes the only one in the root of the tree: a file alone, a link, a
+/// directory with all it holds.
+///
+/// # Errors
+/// As [`scan`], and where there is no such name.
+pub fn scan_name(directory: &Path, name: &[u8], how: &Scan) -> Result<(Tree, Files), RootfsError> {
+    let mut scanner = Scanner::new(directory, how)?;
+    let at = Spot { directory: b"", name };
+    if !is_name(name) {
+        return Err(scanner.files.root().refused(name, "is no name"));
+    }
+    let fd =
+        scanner.files.root().fd.try_clone().map_err(|error| scanner.files.root().io("open", b"")(error))?;
+    let found = statat(&fd, name, AtFlags::SYMLINK_NOFOLLOW).map_err(scanner.io("look at", at))?;
+    let id = scanner.entry(Tree::ROOT, fd.as_fd(), at, &found)?;
+    scanner.tree.link(Tree::ROOT, name, id);
+    if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
+        scanner.below(vec![(id, name.to_vec())])?;
     }
     Ok((scanner.tree, scanner.files))
 }
@@ -80,6 +87,32 @@ struct Scanner {
 }
 
 impl Scanner {
+    /// Knows the root, and nothing in it.
+    fn new(directory: &Path, how: &Scan) -> Result<Self, RootfsError> {
+        let root = Root::open(directory)?;
+        let mut scanner = Self {
+            style: how.style,
+            recorded: how.owners.recorded(),
+            files: Files::new(root),
+            tree: Tree::new(Directory::default(), Metadata::new(0o755)),
+            way: Way::default(),
+            linked: HashMap::new(),
+            marked: HashSet::new(),
+        };
+        scanner.root()?;
+        Ok(scanner)
+    }
+
+    /// Adds all that lies below these directories.
+    fn below(&mut self, mut waiting: Vec<(NodeId, Vec<u8>)>) -> Result<(), RootfsError> {
+        while let Some((id, path)) = waiting.pop() {
+            let mut below = self.directory(id, &path)?;
+            below.reverse();
+            waiting.extend(below);
+        }
+        Ok(())
+    }
+
     fn io<'s>(&'s self, doing: &'static str, at: Spot<'s>) -> impl FnOnce(Errno) -> RootfsError + 's {
         move |error| self.files.root().io(doing, &at.path())(error)
     }

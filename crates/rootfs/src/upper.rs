@@ -10,7 +10,8 @@ use std::path::Path;
 use ply_tree::{Node, NodeId, Sources, TreeView, path};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, fstat, futimens, mkdirat, openat, statat, unlinkat,
+    AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, fstat, futimens, linkat, mkdirat, openat, statat,
+    unlinkat,
 };
 use rustix::io::Errno;
 
@@ -47,16 +48,33 @@ impl Upper {
         Ok(Self { root, work, marks, options: *options })
     }
 
-    /// Gives the layer's root the attributes that the root has below. A new layer needs it: a mount shows the upper
-    /// one's.
+    /// Gives a directory of this layer other attributes; extended ones are added. A new layer needs it for its root, since a
+    /// mount shows the upper one's.
     ///
     /// # Errors
-    /// The view cannot be read, or the attributes not set.
-    pub fn dress_root(&self, lower: &dyn TreeView) -> Result<Unpacked, RootfsError> {
-        let node = lower.node(lower.root())?;
-        let maker = self.maker(&self.root, &NoContent, &|_| ControlFlow::Continue(()))?;
-        maker.finish_directory(self.root.fd.as_fd(), b"", &node)?;
+    /// There is no such directory, or the attributes cannot be set.
+    pub fn dress(&self, path: &[u8], node: &Node) -> Result<Unpacked, RootfsError> {
+        self.check(path)?;
+        // As the root of something, since it is there already and may have any owner and mode.
+        let root = Root { fd: self.directory(path)?, shown: self.root.path(path) };
+        let maker = self.maker(&root, &NoContent, &|_| ControlFlow::Continue(()))?;
+        maker.finish_directory(root.fd.as_fd(), b"", node)?;
         Ok(maker.tally.into())
+    }
+
+    /// Gives a file of this layer another name, in the place of what that is here. It becomes one inode with the first.
+    ///
+    /// # Errors
+    /// There is no such file, or the directory the new name belongs into is not in this layer.
+    pub fn link(&self, file: &[u8], path: &[u8]) -> Result<(), RootfsError> {
+        self.check(file)?;
+        self.check(path)?;
+        let (from, at) = (Spot::of(file), Spot::of(path));
+        let (source, parent) = (self.directory(from.directory)?, self.directory(at.directory)?);
+        let stage = self.stage(path)?;
+        linkat(&source, from.name, &stage.fd, at.name, AtFlags::empty())
+            .map_err(self.root.io("link", path))?;
+        stage.exchange(at.name, parent.as_fd()).map_err(self.root.io("link", path))
     }
 
     /// Copies a directory up, and those above it, as far as they are not there yet: with the attributes they have below,

@@ -158,7 +158,7 @@ fn upper() {
     lower.dir("ro", owned(0o555, 5, 6));
     lower.dir("ro/below", meta(0o555));
     let layer = Upper::open(&upper, &work, &Options::default()).unwrap();
-    layer.dress_root(&lower.tree).unwrap();
+    layer.dress(b"", lower.tree.get(Tree::ROOT).unwrap()).unwrap();
     layer.copy_up(&lower.tree, b"ro/below").unwrap();
     let how = Scan { style: Style::Upper, ..Scan::default() };
     let (tree, files) = scan(&upper, &how).unwrap();

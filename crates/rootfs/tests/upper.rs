@@ -47,7 +47,7 @@ impl Layers {
 
     fn layer(&self) -> Upper {
         let layer = Upper::open(&self.at("upper"), &self.at("work"), &Options::default()).unwrap();
-        layer.dress_root(&self.lower.tree).unwrap();
+        layer.dress(b"", self.lower.tree.get(Tree::ROOT).unwrap()).unwrap();
         layer
     }
 
@@ -287,7 +287,7 @@ fn a_changeset_is_put_and_scanned() {
     made.link("d/g", file);
     made.symlink("d/link", b"g", meta(0o777));
     let layer = Upper::open(&at("upper"), &at("work"), &Options::default()).unwrap();
-    layer.dress_root(&made.tree).unwrap();
+    layer.dress(b"", made.tree.get(Tree::ROOT).unwrap()).unwrap();
     let id = made.find(b"d");
     let done = layer.put((&made.tree, id), &made.memory, b"d", &go_on).unwrap();
     assert_eq!(done.entries, 7);
@@ -470,4 +470,46 @@ fn a_whiteout_is_what_the_kernel_makes() {
     let (tree, _) = scan(&at("upper"), &UPPER).unwrap();
     let kind = &tree.get(tree.child(Tree::ROOT, b"x").unwrap()).unwrap().kind;
     assert_eq!(*kind, Kind::Directory(Directory { opaque: true, ..Directory::default() }));
+}
+
+#[test]
+fn a_directory_is_dressed_anew_and_a_file_gets_another_name() {
+    let layers = Layers::new();
+    let layer = layers.layer();
+    layer.copy_up(&layers.lower.tree, b"a/b").unwrap();
+    let mut other = layers.lower.tree.get(layers.lower.find(b"a/b")).unwrap().clone();
+    other.metadata = with(owned(0o711, 0, 0), &[("user.y", b"2")]);
+    layer.dress(b"a/b", &other).unwrap();
+    let found = std::fs::metadata(layers.at("upper/a/b")).unwrap();
+    assert_eq!(found.mode() & 0o7777, 0o711);
+    if is_root() {
+        assert_eq!((found.uid(), found.gid()), (0, 0));
+    }
+    assert!(layer.dress(b"a/none", &other).is_err());
+
+    let file = (&layers.lower.tree as &dyn TreeView, layers.lower.find(b"file"));
+    layer.put(file, &layers.lower.memory, b"a/b/one", &go_on).unwrap();
+    layer.put(file, &layers.lower.memory, b"a/two", &go_on).unwrap();
+    layer.link(b"a/b/one", b"a/two").unwrap();
+    let inode = |name: &str| std::fs::metadata(layers.at(name)).unwrap().ino();
+    assert_eq!(inode("upper/a/b/one"), inode("upper/a/two"));
+    assert!(layer.link(b"a/none", b"a/three").is_err());
+    assert_eq!(layers.upper().len(), 5);
+}
+
+#[test]
+fn one_name_is_scanned_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("d/e")).unwrap();
+    std::fs::write(folder.path().join("d/e/f"), "hello").unwrap();
+    std::os::unix::fs::symlink("d", folder.path().join("link")).unwrap();
+    let names = |name: &[u8]| {
+        let (tree, files) = ply_rootfs::scan_name(folder.path(), name, &Scan::default()).unwrap();
+        told(&tree, &files).into_keys().map(|path| String::from_utf8(path).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(b"d"), ["", "d", "d/e", "d/e/f"]);
+    assert_eq!(names(b"link"), ["", "link"]);
+    for none in [&b"none"[..], b"..", b"d/e", b""] {
+        assert!(ply_rootfs::scan_name(folder.path(), none, &Scan::default()).is_err());
+    }
 }
