@@ -20,6 +20,12 @@ pub enum Error {
         /// A name that looks much like it.
         nearest: Option<String>,
     },
+    /// No container answers to this.
+    #[error("No such container: {wanted}")]
+    NoSuchContainer {
+        /// What was asked for.
+        wanted: String,
+    },
     /// No image in an archive answers to this.
     #[error("No such image: {wanted}")]
     NotInArchive {

@@ -65,7 +65,7 @@ impl Files {
 }
 
 /// Copies what lies at and below a path; the directories above it come along as implied ones.
-fn copy_below(
+pub(crate) fn copy_below(
     from: &Tree,
     id: NodeId,
     at: &[u8],

@@ -12,6 +12,7 @@ mod open;
 mod owners;
 mod past;
 mod patch;
+mod upper;
 
 use std::io::Read;
 
@@ -19,6 +20,7 @@ use ply_overlay::Stack;
 use ply_tree::{Content, Extent, Found, Kind, Last, Node, Source, Tree, TreeView, find};
 
 pub use bytes::LayerBytes;
+pub(crate) use bytes::unnamed;
 pub use cat::kind;
 pub use du::HiddenFile;
 pub use listing::{Entry, Scope};
@@ -33,13 +35,16 @@ pub use ply_overlay::{
 use crate::Error;
 use crate::view::{View, ViewLayer};
 
-/// An image's layers, open for looking: a tree for each, from the bottom up, over the bytes of its tar.
+/// The layers of an image or a container, open for looking: a tree for each, from the bottom up, over the bytes of its tar.
+/// A container's own layer is the topmost, and the view does not tell of it.
 #[derive(Debug)]
 pub struct Files {
     /// The image; of `IMAGE~2`, without its two topmost layers.
     pub view: View,
     layers: Vec<Layer>,
     bytes: Vec<LayerBytes>,
+    /// Of a container: its own layer, the topmost.
+    upper: Option<upper::Upper>,
 }
 
 /// A layer as a changeset.
@@ -74,7 +79,7 @@ impl Files {
         &self.layers
     }
 
-    /// A layer, and what is known of it.
+    /// A layer, and what is known of it; `None` for a container's own, which has no ID yet.
     #[must_use]
     pub fn layer(&self, number: LayerNumber) -> Option<(&Layer, &ViewLayer)> {
         Some((self.layers.get(number.0)?, self.view.layers.get(number.0)?))
@@ -162,7 +167,10 @@ impl Files {
 
     /// Each layer's extents have its own number for a source: its place in the stack.
     fn read<'a>(&'a self, layer: usize, extents: &'a [Extent], size: u64) -> Content<'a> {
-        debug_assert!(extents.iter().all(|e| e.source == Source::HOLE || e.source.0 as usize == layer));
+        debug_assert!(
+            layer >= self.bytes.len()
+                || extents.iter().all(|e| e.source == Source::HOLE || e.source.0 as usize == layer)
+        );
         Content::new(self, extents, size)
     }
 
@@ -174,9 +182,12 @@ impl Files {
         Error::within(self.name())
     }
 
-    /// The image's first name; its ID where it has none.
+    /// The image's first name, its ID where it has none; the container's name.
     #[must_use]
     pub fn name(&self) -> String {
+        if let Some(upper) = &self.upper {
+            return upper.name.clone();
+        }
         let name = self.view.names.first().map(ply_reference::Reference::familiar);
         name.unwrap_or_else(|| self.view.config.digest.short())
     }

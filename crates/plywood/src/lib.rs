@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod check;
+pub mod containers;
 mod engine;
 mod error;
 pub mod export;
@@ -27,6 +28,8 @@ pub use error::{Error, Lacking};
 pub use select::{Candidate, Platforms};
 pub use view::{View, ViewLayer};
 pub use watch::{Silent, Task, Watch};
+
+pub use ply_store::{Container, ContainerId};
 
 pub use ply_archive::{Format, Place, PlannedLayer};
 pub use ply_image::{BlobError, ChainId, DiffId, DocumentError, Platform, PlatformError, Timestamp};

@@ -29,25 +29,32 @@ impl Engine<'_> {
     /// with all of them.
     ///
     /// # Errors
-    /// There is no such image; it has several names and is not forced.
+    /// There is no such image; it has several names, or a container was made from it, and it is not forced.
     pub fn remove(&self, wanted: &str, force: bool) -> Result<Removed, Error> {
         let (mut removed, candidates) = self.store.edit(|names, catalog| {
             let found = find(catalog, wanted)?;
             refuse_digest(wanted, catalog, &found)?;
             let mut removed = Removed::default();
             let entries: Vec<Record> = entries_of(catalog, &found.facts);
+            let gone = found.by_name.is_none() || entries.len() <= 1;
+            let (users, kept) = match &found.facts.image {
+                Some(image) if gone => self.users_of(&image.id)?,
+                _ => Default::default(),
+            };
+            if let Some(user) = users.first().filter(|_| !force) {
+                return Err(in_use(&found, &user.id.short()));
+            }
             match &found.by_name {
                 Some(name) => untag(names, &mut removed, name, &found.facts),
                 None => untag_all(names, &mut removed, &entries, force)?,
             }
-            let gone = found.by_name.is_none() || entries.len() <= 1;
             let mut candidates = Vec::new();
             if gone {
                 let targets: HashSet<Digest> = entries.iter().map(|r| r.facts.target).collect();
                 for target in &targets {
                     names.remove_target(target);
                 }
-                removed.deleted = deleted(catalog, &found.facts, &targets);
+                removed.deleted = deleted(catalog, &found.facts, &targets, kept);
                 candidates = targets.iter().flat_map(|target| catalog.blobs(target)).collect();
             }
             Ok::<_, Error>((removed, candidates))
@@ -98,6 +105,20 @@ fn refuse_digest(wanted: &str, catalog: &Catalog, found: &Found) -> Result<(), E
     Err(Error::Conflict(format!("{wanted} goes with the last tag of it: remove {}", tags.join(", "))))
 }
 
+/// What a container keeps is removed by force only: its names go, its blobs stay with the container.
+fn in_use(found: &Found, container: &str) -> Error {
+    let id = found.facts.image.as_ref().map(|image| image.id.short()).unwrap_or_default();
+    Error::Conflict(match &found.by_name {
+        Some(name) => format!(
+            "conflict: unable to remove repository reference \"{}\" (must force) - container {container} is using its referenced image {id}",
+            name.familiar()
+        ),
+        None => format!(
+            "conflict: unable to delete {id} (must be forced) - image is being used by stopped container {container}"
+        ),
+    })
+}
+
 /// Takes a name away. The digest that the image is known by in its repository goes with the last tag there.
 fn untag(names: &mut Names, removed: &mut Removed, name: &Reference, facts: &Facts) {
     names.remove(&name.canonical());
@@ -127,10 +148,10 @@ fn untag_all(names: &mut Names, removed: &mut Removed, entries: &[Record], force
     Ok(())
 }
 
-/// The image and its layers that nobody else has, as Docker lists them.
-fn deleted(catalog: &Catalog, facts: &Facts, gone: &HashSet<Digest>) -> Vec<Digest> {
+/// The image and its layers that no other image and no container has, as Docker lists them.
+fn deleted(catalog: &Catalog, facts: &Facts, gone: &HashSet<Digest>, kept: Vec<ChainId>) -> Vec<Digest> {
     let Some(image) = &facts.image else { return vec![facts.target] };
-    let mut kept: HashSet<ChainId> = HashSet::new();
+    let mut kept: HashSet<ChainId> = kept.into_iter().collect();
     let mut seen = HashSet::new();
     for record in catalog.records().filter(|r| !gone.contains(&r.facts.target)) {
         if let Some(other) =

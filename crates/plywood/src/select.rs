@@ -157,24 +157,12 @@ impl Engine<'_> {
         let (manifest, image) = self.stored_image(facts, which)?;
         let named = names_of(catalog, facts, image.id());
         let digests = digests_of(&named);
-        let layers = image
-            .layers()
-            .into_iter()
-            .map(|layer| ViewLayer {
-                diff_id: layer.diff_id,
-                chain_id: layer.chain_id,
-                content: catalog.layer(&layer.diff_id).map(|f| f.content),
-                blob: Some(layer.blob),
-            })
-            .collect();
         Ok(View {
             names: named.into_iter().map(|(name, _)| name).collect(),
             digests,
             target: Some(Catalog::descriptor(facts)),
-            made: image.manifest.value.is_made(),
             manifest: Some(manifest),
-            config: image.config,
-            layers,
+            ..nameless_view(catalog, image)
         })
     }
 
@@ -223,6 +211,25 @@ impl Engine<'_> {
             found.push_str(", and that one is listed without being here");
         }
         ply_image::DocumentError::NoPlatform { wanted: wanted.to_string(), found }
+    }
+}
+
+/// An image, whatever points to it.
+pub(crate) fn nameless_view(catalog: &Catalog, image: Image) -> View {
+    let layers = image.layers().into_iter().map(|layer| ViewLayer {
+        diff_id: layer.diff_id,
+        chain_id: layer.chain_id,
+        content: catalog.layer(&layer.diff_id).map(|facts| facts.content),
+        blob: Some(layer.blob),
+    });
+    View {
+        names: Vec::new(),
+        digests: Vec::new(),
+        target: None,
+        made: image.manifest.value.is_made(),
+        manifest: Some(descriptor(&image)),
+        layers: layers.collect(),
+        config: image.config,
     }
 }
 

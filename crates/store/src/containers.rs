@@ -248,7 +248,7 @@ impl Store {
     /// # Errors
     /// Another process changes it for longer than thirty seconds.
     pub fn read_container(&self, id: &ContainerId) -> Result<ContainerLock, StoreError> {
-        match lock::take(&self.container_folder(id).root, Mode::Shared) {
+        match lock::take_folder(&self.container_folder(id).root, Mode::Shared) {
             Ok(lock) => Ok(ContainerLock { lock: Some(lock) }),
             Err(StoreError::Io { source, .. }) if unlockable(&source) => Ok(ContainerLock { lock: None }),
             Err(e) => Err(e),
@@ -260,7 +260,7 @@ impl Store {
     /// # Errors
     /// Another process uses it for longer than thirty seconds.
     pub fn change_container(&self, id: &ContainerId) -> Result<ContainerLock, StoreError> {
-        let lock = lock::take(&self.container_folder(id).root, Mode::Exclusive)?;
+        let lock = lock::take_folder(&self.container_folder(id).root, Mode::Exclusive)?;
         Ok(ContainerLock { lock: Some(lock) })
     }
 

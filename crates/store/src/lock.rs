@@ -27,9 +27,17 @@ pub(crate) enum Mode {
     Exclusive,
 }
 
-/// Takes a lock, waiting up to thirty seconds.
+/// Takes a lock, waiting up to thirty seconds. Its file is made where there is none.
 pub(crate) fn take(path: &Path, mode: Mode) -> Result<Lock, StoreError> {
-    let file = open(path).map_err(io_error("open", path))?;
+    wait(open(path).map_err(io_error("open", path))?, path, mode)
+}
+
+/// The same on a folder, which must be there.
+pub(crate) fn take_folder(path: &Path, mode: Mode) -> Result<Lock, StoreError> {
+    wait(File::open(path).map_err(io_error("open", path))?, path, mode)
+}
+
+fn wait(file: File, path: &Path, mode: Mode) -> Result<Lock, StoreError> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(1);
     while !try_flock(&file, mode).map_err(io_error("lock", path))? {

@@ -57,14 +57,15 @@ fn a_name_is_had_by_one() {
     assert_eq!(store.container_ids().unwrap(), [first.id]);
 
     // Removed, its name is free.
-    store.remove_container::<StoreError>(&first, |at| Ok(empty(at))).unwrap();
+    store.remove_container::<StoreError>(&first, empty).unwrap();
     create(&store, &container(3, "web", &image)).unwrap();
 }
 
-fn empty(folder: &std::path::Path) {
+fn empty(folder: &std::path::Path) -> Result<(), StoreError> {
     for part in ["upper", "work"] {
         fs::remove_dir_all(folder.join(part)).unwrap();
     }
+    Ok(())
 }
 
 #[test]
@@ -102,7 +103,7 @@ fn its_image_is_not_collected() {
     assert_eq!(store.collect().unwrap().blobs, []);
 
     fs::write(&config, record).unwrap();
-    store.remove_container::<StoreError>(&web, |at| Ok(empty(at))).unwrap();
+    store.remove_container::<StoreError>(&web, empty).unwrap();
     assert_eq!(store.collect().unwrap().blobs.len(), 2);
 }
 

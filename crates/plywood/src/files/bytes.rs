@@ -1,6 +1,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use ply_image::{DiffId, Region};
@@ -55,7 +56,9 @@ impl LayerBytes {
         let file = match file {
             Some(file) => Arc::new(file),
             None => {
-                let file = Arc::new(unnamed().map_err(Error::within("making a temporary file"))?);
+                let file = Arc::new(
+                    unnamed(&std::env::temp_dir()).map_err(Error::within("making a temporary file"))?,
+                );
                 self.inflate(&file)?;
                 file
             }
@@ -76,11 +79,11 @@ impl LayerBytes {
     }
 }
 
-/// A file that is gone when it is closed, whatever happens.
-fn unnamed() -> io::Result<File> {
+/// A file in a folder that is gone when it is closed, whatever happens.
+pub(crate) fn unnamed(folder: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    Ok(File::from(open(std::env::temp_dir(), flags, Mode::RUSR | Mode::WUSR)?))
+    Ok(File::from(open(folder, flags, Mode::RUSR | Mode::WUSR)?))
 }
 
 impl ReadAt for LayerBytes {
@@ -108,7 +111,11 @@ impl Files {
 
 impl Sources for Files {
     fn source(&self, source: Source) -> io::Result<&dyn ReadAt> {
-        let bytes = usize::try_from(source.0).ok().and_then(|at| self.bytes.get(at));
-        bytes.map(|bytes| bytes as &dyn ReadAt).ok_or_else(|| io::ErrorKind::NotFound.into())
+        let at = usize::try_from(source.0).map_err(|_| io::ErrorKind::NotFound)?;
+        match (self.bytes.get(at), &self.upper) {
+            (Some(bytes), _) => Ok(bytes),
+            (None, Some(upper)) => upper.source(source),
+            (None, None) => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 }

@@ -107,6 +107,13 @@ impl<'a> Side<'a> {
         Ok(Entry { path: path.to_owned(), node, layer })
     }
 
+    /// Whether all bytes lie in layers that have an ID, and so mean the same in every image.
+    fn are_told(self, extents: &[Extent]) -> bool {
+        let layers = self.files.view.layers.len();
+        let is_told = |at: u32| usize::try_from(at).is_ok_and(|at| at < layers);
+        extents.iter().all(|extent| extent.source == Source::HOLE || is_told(extent.source.0))
+    }
+
     /// Where bytes lie, so that it means the same in every image: layers are called by their DiffIDs.
     fn places<'e>(
         self,
@@ -178,7 +185,8 @@ impl Comparison<'_> {
             let (Kind::File { size, extents: a }, Kind::File { extents: b, .. }) = (&a.kind, &b.kind) else {
                 return Ok(false);
             };
-            if self.before.places(a).eq(self.after.places(b)) {
+            let are_told = self.before.are_told(a) && self.after.are_told(b);
+            if are_told && self.before.places(a).eq(self.after.places(b)) {
                 return Ok(true);
             }
             Ok(same(Doubt { before: a.clone(), after: b.clone(), size: *size }))

@@ -2,53 +2,81 @@
 
 use std::io::BufReader;
 
-use ply_image::{Platform, Region};
+use ply_image::{Image, Platform, Region};
 use ply_layer::Compression;
 use ply_layer::changeset::{Changeset, Feed, Reader, read};
-use ply_store::Store;
+use ply_store::{Container, ContainerLock, Store};
 use ply_tree::Source;
 use rayon::prelude::*;
 
+use super::upper::Upper;
 use super::{Files, Layer, LayerBytes};
 use crate::measure::RegionCursor;
-use crate::select::Meant;
+use crate::select::{Meant, nameless_view};
 use crate::transfer::{BLOCK, RegionReader, sniff};
 use crate::view::View;
 use crate::{Engine, Error};
 
 impl Engine<'_> {
-    /// Opens the files of an image, of the store or not loaded. `IMAGE~2` is the image without its two topmost layers.
+    /// Opens the files of an image, of the store or not loaded, or of a container. `IMAGE~2` is the image without its two
+    /// topmost layers. A container's name comes before an image's, an image's ID before a container's.
     ///
     /// # Errors
-    /// There is no such image, or a layer is missing or damaged.
+    /// There is no such image or container, or a layer is missing or damaged.
     pub fn files(&self, wanted: &str, platform: Option<&Platform>) -> Result<Files, Error> {
         let (wanted, down) = split_down(wanted);
-        let meant = self.meant(wanted)?;
+        if let Some(container) = self.container_before_images(wanted)? {
+            return self.files_down(&container, down);
+        }
+        let meant = match self.meant(wanted) {
+            Err(none @ Error::NoSuchImage { .. }) => {
+                let container = self.container_after_images(wanted)?.ok_or(none)?;
+                return self.files_down(&container, down);
+            }
+            meant => meant?,
+        };
         let mut view = self.view_of(&meant, platform)?;
-        let keep = view.layers.len().checked_sub(down).ok_or_else(|| {
-            let of = view.layers.len();
-            Error::Misuse(format!(
-                "{} has {of} layers, and so no image {down} below it",
-                crate::error::shown(wanted)
-            ))
-        })?;
-        view.layers.truncate(keep);
+        shorten(&mut view, wanted, down)?;
         let (regions, store) = self.regions(&meant, platform, &view)?;
-        let opened: Vec<(Layer, LayerBytes)> = regions
-            .into_par_iter()
-            .zip(&view.layers)
-            .enumerate()
-            .map(|(at, (region, layer))| {
-                let what = || format!("layer {} of {keep} ({})", at + 1, layer.diff_id.0.short());
-                let compression = sniff(&region).map_err(Error::within(what()))?;
-                let read = tree(&region, compression, at).map_err(Error::within(what()))?;
-                let warnings = read.warnings.iter().map(ToString::to_string).collect();
-                let bytes = LayerBytes::new(layer.diff_id, region, compression, store.clone());
-                Ok((Layer { tree: read.tree, warnings }, bytes))
-            })
-            .collect::<Result<_, Error>>()?;
-        let (layers, bytes) = opened.into_iter().unzip();
-        Ok(Files { view, layers, bytes })
+        open(view, regions, store.as_ref())
+    }
+
+    /// The files of a container, or of what lies so many layers below its own.
+    fn files_down(&self, container: &Container, down: usize) -> Result<Files, Error> {
+        match down.checked_sub(1) {
+            None => self.files_of_container(container, self.read_container(container)?),
+            Some(down) => self.files_below(container, down),
+        }
+    }
+
+    /// The files of a container: those of its image, and its own layer on top. The lock stays with them.
+    pub(crate) fn files_of_container(
+        &self,
+        container: &Container,
+        lock: ContainerLock,
+    ) -> Result<Files, Error> {
+        let mut files = self.files_below(container, 0)?;
+        let (tree, upper) = Upper::read(&self.store, container, files.layers.len(), lock)?;
+        files.layers.push(Layer { tree, warnings: Vec::new() });
+        files.upper = Some(upper);
+        Ok(files)
+    }
+
+    pub(crate) fn files_below(&self, container: &Container, down: usize) -> Result<Files, Error> {
+        let image = Image::read(&self.store, &container.manifest)?;
+        let mut view = nameless_view(&self.store.catalog()?, image);
+        shorten(&mut view, &container.name, down)?;
+        let regions = self.stored_regions(&view)?;
+        open(view, regions, Some(&self.store))
+    }
+
+    fn stored_regions(&self, view: &View) -> Result<Vec<Region>, Error> {
+        let regions = view.layers.iter().map(|layer| {
+            let digest = layer.blob.as_ref().map_or(layer.diff_id.0, |blob| blob.digest);
+            let region = ply_image::BlobSource::region(&self.store, &digest)?;
+            Ok(region.ok_or(ply_image::BlobError::Absent(digest))?)
+        });
+        regions.collect()
     }
 
     /// Where the layers lie as they are stored; and the store, where they are its own.
@@ -59,14 +87,7 @@ impl Engine<'_> {
         view: &View,
     ) -> Result<(Vec<Region>, Option<Store>), Error> {
         match meant {
-            Meant::Stored(..) => {
-                let regions = view.layers.iter().map(|layer| {
-                    let digest = layer.blob.as_ref().map_or(layer.diff_id.0, |blob| blob.digest);
-                    let region = ply_image::BlobSource::region(&self.store, &digest)?;
-                    Ok(region.ok_or(ply_image::BlobError::Absent(digest))?)
-                });
-                Ok((regions.collect::<Result<_, Error>>()?, Some(self.store.clone())))
-            }
+            Meant::Stored(..) => Ok((self.stored_regions(view)?, Some(self.store.clone()))),
             Meant::Unloaded(unloaded) => {
                 let image = unloaded.image(platform)?;
                 let regions = image.layers.iter().take(view.layers.len()).map(|layer| {
@@ -81,6 +102,39 @@ impl Engine<'_> {
             }
         }
     }
+}
+
+/// Takes the topmost layers away.
+fn shorten(view: &mut View, wanted: &str, down: usize) -> Result<(), Error> {
+    let keep = view.layers.len().checked_sub(down).ok_or_else(|| {
+        let of = view.layers.len();
+        Error::Misuse(format!(
+            "{} has {of} layers, and so no image {down} below it",
+            crate::error::shown(wanted)
+        ))
+    })?;
+    view.layers.truncate(keep);
+    Ok(())
+}
+
+/// Reads every layer into a tree.
+fn open(view: View, regions: Vec<Region>, store: Option<&Store>) -> Result<Files, Error> {
+    let of = view.layers.len();
+    let opened: Vec<(Layer, LayerBytes)> = regions
+        .into_par_iter()
+        .zip(&view.layers)
+        .enumerate()
+        .map(|(at, (region, layer))| {
+            let what = || format!("layer {} of {of} ({})", at + 1, layer.diff_id.0.short());
+            let compression = sniff(&region).map_err(Error::within(what()))?;
+            let read = tree(&region, compression, at).map_err(Error::within(what()))?;
+            let warnings = read.warnings.iter().map(ToString::to_string).collect();
+            let bytes = LayerBytes::new(layer.diff_id, region, compression, store.cloned());
+            Ok((Layer { tree: read.tree, warnings }, bytes))
+        })
+        .collect::<Result<_, Error>>()?;
+    let (layers, bytes) = opened.into_iter().unzip();
+    Ok(Files { view, layers, bytes, upper: None })
 }
 
 /// The tree of a layer: of a plain one by its headers alone, of a compressed one by reading it.

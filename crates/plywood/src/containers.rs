@@ -1,0 +1,227 @@
+//! Containers: a writable layer over an image of the store. Nothing runs in them; they are changed, looked at like images,
+//! and become images.
+
+mod copy;
+mod host;
+mod merge;
+mod names;
+mod place;
+mod tarball;
+
+use ply_digest::Digest;
+use ply_image::{ChainId, Document, Platform, Timestamp, chain_ids};
+use ply_overlay::Stack;
+use ply_reference::IdPrefix;
+use ply_rootfs::Upper;
+use ply_store::{Container, ContainerId, ContainerLock, StoreError, is_container_name};
+use ply_tree::{Last, TreeView, path};
+
+pub use copy::{Copied, Options};
+
+use crate::files::{Files, LayerNumber};
+use crate::select::{Meant, Which};
+use crate::{Engine, Error};
+
+/// What a container is made with.
+#[derive(Debug, Clone, Default)]
+pub struct Create {
+    /// What it is called; without it, two words drawn at random.
+    pub name: Option<String>,
+    /// Which platform of an image with several.
+    pub platform: Option<Platform>,
+    /// What is to be run, in place of the image's command.
+    pub command: Vec<String>,
+}
+
+/// A container that is being changed: nobody else sees it meanwhile.
+struct Changing {
+    container: Container,
+    files: Files,
+    upper: Upper,
+}
+
+impl Engine<'_> {
+    /// Makes a container: an empty writable layer over an image. The image stays for its sake, whatever becomes of its
+    /// names.
+    ///
+    /// # Errors
+    /// There is no such image in the store, the name is no name or taken, or the store cannot be written.
+    pub fn create(&self, image: &str, options: &Create) -> Result<Container, Error> {
+        if let Some(name) = options.name.as_deref().filter(|name| !is_container_name(name)) {
+            let name = crate::error::shown(name);
+            return Err(Error::Misuse(format!(
+                "invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, two at least"
+            )));
+        }
+        // From before the image is looked up, so that nobody collects it in between.
+        let hold = self.store.hold()?;
+        let Meant::Stored(_, found) = self.meant(image)? else {
+            return Err(Error::Misuse(format!("{image} is not loaded: `ply load` it first")));
+        };
+        let which = options.platform.clone().map_or_else(|| found.which.clone(), Which::Platform);
+        let (_, read) = self.stored_image(&found.facts, &which)?;
+        let layers = read.layers().into_iter().map(|layer| layer.blob.digest);
+        let mut container = Container {
+            id: ContainerId::from_random(random()?),
+            name: String::new(),
+            created: Timestamp::now().to_string(),
+            image: found
+                .by_name
+                .as_ref()
+                .map_or_else(|| image.to_owned(), ply_reference::Reference::familiar),
+            image_id: read.id(),
+            manifest: read.manifest.digest,
+            command: options.command.clone(),
+            blobs: layers.collect(),
+        };
+        let below = self.files_below(&container, 0)?;
+        let root = below.stack(None)?;
+        let root = root.node(root.root()).map_err(below.failed())?;
+        loop {
+            container.name = match &options.name {
+                Some(name) => name.clone(),
+                None => names::draw(random()?),
+            };
+            let made = self.store.create_container(&hold, &container, |folder| {
+                let upper = Upper::open(&folder.upper(), &folder.work(), &ply_rootfs::Options::default());
+                let dressed = upper.and_then(|upper| upper.dress(b"", &root));
+                dressed.map(|_| ()).map_err(Error::within(format!("container {}", container.name)))
+            });
+            match made {
+                Err(Error::Store(StoreError::NameTaken { .. })) if options.name.is_none() => {}
+                made => return made.map(|()| container),
+            }
+        }
+    }
+
+    /// Every container, the newest first.
+    ///
+    /// # Errors
+    /// A record is damaged or cannot be read.
+    pub fn containers(&self) -> Result<Vec<Container>, Error> {
+        Ok(self.store.containers()?)
+    }
+
+    /// The container with a name, or whose ID begins so.
+    ///
+    /// # Errors
+    /// There is none, or more than one.
+    pub fn container(&self, wanted: &str) -> Result<Container, Error> {
+        let wanted = wanted.strip_prefix('/').unwrap_or(wanted);
+        if let Some(container) = self.container_before_images(wanted)? {
+            return Ok(container);
+        }
+        self.container_after_images(wanted)?
+            .ok_or_else(|| Error::NoSuchContainer { wanted: crate::error::shown(wanted) })
+    }
+
+    /// A container whose name this is.
+    pub(crate) fn container_before_images(&self, wanted: &str) -> Result<Option<Container>, Error> {
+        Ok(self.store.container_named(wanted)?)
+    }
+
+    /// A container whose ID begins so.
+    pub(crate) fn container_after_images(&self, wanted: &str) -> Result<Option<Container>, Error> {
+        let Ok(prefix) = IdPrefix::parse(wanted) else { return Ok(None) };
+        let mut ids = self.store.container_ids()?;
+        ids.retain(|id| id.begins_with(&prefix));
+        match ids[..] {
+            [] => Ok(None),
+            [id] => Ok(self.store.container(&id)?),
+            _ => {
+                let count = ids.len();
+                Err(Error::Misuse(format!("{wanted} begins {count} container IDs: write more digits")))
+            }
+        }
+    }
+
+    /// Removes a container and all that was changed in it.
+    ///
+    /// # Errors
+    /// There is none, somebody uses it, or it cannot be removed.
+    pub fn remove_container(&self, wanted: &str) -> Result<Container, Error> {
+        let container = self.container(wanted)?;
+        self.store.remove_container(&container, |folder| {
+            for part in [folder.join("upper"), folder.join("work"), folder.to_owned()] {
+                ply_rootfs::empty(&part).map_err(Error::within(format!("container {}", container.name)))?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        Ok(container)
+    }
+
+    /// Deletes a file or directory of a container: what it is in a layer below stays there, hidden.
+    ///
+    /// # Errors
+    /// There is no such file, or the layer cannot be written.
+    pub fn delete(&self, container: &Container, wanted: &[u8]) -> Result<(), Error> {
+        let changing = self.change(container)?;
+        let (stack, below) = (changing.files.stack(None)?, changing.below()?);
+        let found = changing.files.find(&stack, wanted, Last::Keep)?;
+        let Some((above, _)) = path::split(&found.path) else {
+            return Err(Error::Misuse(format!("the root of {} cannot be deleted", container.name)));
+        };
+        match place::at(&below, &found.path).map_err(changing.files.failed())? {
+            Some(_) => {
+                changing.upper.copy_up(&below, above).map_err(changing.files.failed())?;
+                changing.upper.whiteout(&found.path).map_err(changing.files.failed())
+            }
+            None => changing.upper.remove(&found.path).map(drop).map_err(changing.files.failed()),
+        }
+    }
+
+    /// Opens a container to be changed.
+    fn change(&self, container: &Container) -> Result<Changing, Error> {
+        let lock = self.store.change_container(&container.id)?;
+        self.still_there(container)?;
+        let files = self.files_of_container(container, lock)?;
+        let folder = self.store.container_folder(&container.id);
+        let upper = Upper::open(&folder.upper(), &folder.work(), &ply_rootfs::Options::default());
+        let upper = upper.map_err(files.failed())?;
+        Ok(Changing { container: container.clone(), files, upper })
+    }
+
+    /// Opens a container to be read; nobody changes it meanwhile.
+    pub(crate) fn read_container(&self, container: &Container) -> Result<ContainerLock, Error> {
+        let lock = self.store.read_container(&container.id)?;
+        self.still_there(container)?;
+        Ok(lock)
+    }
+
+    /// Whoever waited for a lock may find that it was removed meanwhile.
+    fn still_there(&self, container: &Container) -> Result<(), Error> {
+        let none = || Error::NoSuchContainer { wanted: container.name.clone() };
+        self.store.container(&container.id)?.map(drop).ok_or_else(none)
+    }
+
+    /// The containers that were made from an image, and the chains of layers that they keep.
+    pub(crate) fn users_of(&self, image: &Digest) -> Result<(Vec<Container>, Vec<ChainId>), Error> {
+        let (mut users, mut chains) = (Vec::new(), Vec::new());
+        for container in self.containers()? {
+            let config = Document::<ply_image::Config>::read(&self.store, &container.image_id)?;
+            chains.extend(chain_ids(&config.value.rootfs.diff_ids));
+            users.extend((container.image_id == *image).then_some(container));
+        }
+        Ok((users, chains))
+    }
+}
+
+impl Changing {
+    /// The union of the layers below its own.
+    fn below(&self) -> Result<Stack<'_>, Error> {
+        match self.files.len().checked_sub(2) {
+            Some(top) => self.files.stack(Some(LayerNumber(top))),
+            None => Stack::new(&[]).map_err(self.files.failed()),
+        }
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        let drawn = rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty());
+        filled += drawn.map_err(|error| Error::within("drawing an ID")(std::io::Error::from(error)))?;
+    }
+    Ok(bytes)
+}

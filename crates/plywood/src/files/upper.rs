@@ -1,0 +1,62 @@
+use std::io;
+
+use ply_rootfs::{Scan, Style, scan};
+use ply_store::{Container, ContainerLock, Store};
+use ply_tree::{Kind, NodeId, ReadAt, Source, Sources, Tree};
+
+use crate::Error;
+
+/// A container's own layer, as it lies on the disk.
+#[derive(Debug)]
+pub(super) struct Upper {
+    /// What the container is called.
+    pub(super) name: String,
+    /// Sources of the layers below it; those of its own files are counted from there.
+    below: u32,
+    files: ply_rootfs::Files,
+    /// Nobody changes it meanwhile.
+    #[expect(dead_code, reason = "held for its drop")]
+    lock: ContainerLock,
+}
+
+impl Upper {
+    /// Reads it into a tree, over so many layers.
+    pub(super) fn read(
+        store: &Store,
+        container: &Container,
+        below: usize,
+        lock: ContainerLock,
+    ) -> Result<(Tree, Self), Error> {
+        let how = Scan { style: Style::Upper, ..Scan::default() };
+        let folder = store.container_folder(&container.id).upper();
+        let place = format!("container {}", container.name);
+        let (mut tree, files) = scan(&folder, &how).map_err(Error::within(&place))?;
+        let below = u32::try_from(below).map_err(Error::within(&place))?;
+        renumber(&mut tree, below)
+            .ok_or("holds more files than can be told apart")
+            .map_err(Error::within(&place))?;
+        Ok((tree, Self { name: container.name.clone(), below, files, lock }))
+    }
+
+    /// A file of it, by its number among all sources.
+    pub(super) fn source(&self, source: Source) -> io::Result<&dyn ReadAt> {
+        let own = source.0.checked_sub(self.below).ok_or(io::ErrorKind::NotFound)?;
+        self.files.source(Source(own))
+    }
+}
+
+/// Makes room for the sources of the layers below: each of them has one, its tar. `None` where the numbers are used up.
+fn renumber(tree: &mut Tree, below: u32) -> Option<()> {
+    for id in 0..tree.inodes() as u64 {
+        let Some(Kind::File { extents, .. }) = tree.get_mut(NodeId(id)).map(|node| &mut node.kind) else {
+            continue;
+        };
+        for extent in extents.iter_mut().filter(|extent| extent.source != Source::HOLE) {
+            extent.source = Source(extent.source.0.checked_add(below)?);
+            if extent.source == Source::HOLE {
+                return None;
+            }
+        }
+    }
+    Some(())
+}
