@@ -31,14 +31,22 @@ impl Object {
         found.map_or(Ok(None), |(_, raw)| serde_json::from_str(raw.get()))
     }
 
-    /// Gives a key a value: in the place of the old one, else at the end. The same key in another case goes, since
-    /// Docker would take the one or the other.
+    /// Sets a field that a format defines: in the place of the old value, else at the end. The same key in another case
+    /// goes, since Docker would take the one or the other.
     ///
     /// # Errors
     /// The value cannot be said in JSON: a map has keys that are no text.
     pub fn set<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), serde_json::Error> {
-        let value = serde_json::value::to_raw_value(value)?;
         self.0.retain(|(known, _)| known == key || !known.eq_ignore_ascii_case(key));
+        self.insert(key, value)
+    }
+
+    /// Gives a key that is somebody's data a value, as [`set`](Self::set) does; other cases are other keys.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    pub fn insert<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), serde_json::Error> {
+        let value = serde_json::value::to_raw_value(value)?;
         match self.0.iter_mut().find(|(known, _)| known == key) {
             Some((_, old)) => *old = value,
             None => self.0.push((key.to_owned(), value)),
@@ -58,7 +66,7 @@ impl Object {
         self.set(key, text)
     }
 
-    /// Removes a key, however its case.
+    /// Removes a field, however its case.
     pub fn remove(&mut self, key: &str) {
         self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(key));
     }
@@ -115,6 +123,7 @@ mod tests {
         check(odd, |o| o.remove("m"), r#"{"z":1.0e5,"a":123456789012345678901234567890}"#);
         check(r#"{"b":1}"#, |o| o.set("a", &[1]).unwrap(), r#"{"b":1,"a":[1]}"#);
         check(r#"{"cmd":1,"Cmd":2}"#, |o| o.set("Cmd", &3).unwrap(), r#"{"Cmd":3}"#);
+        check(r#"{"cmd":1,"Cmd":2}"#, |o| o.insert("Cmd", &3).unwrap(), r#"{"cmd":1,"Cmd":3}"#);
         check(r#"{"cmd":1,"Cmd":2}"#, |o| o.remove("Cmd"), "{}");
         check(r#"{"a":"x"}"#, |o| o.set_text("a", "").unwrap(), "{}");
     }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod change;
 pub mod check;
 mod engine;
 mod error;
@@ -23,6 +24,7 @@ pub mod unpack;
 mod view;
 mod watch;
 
+pub use change::Change;
 pub use engine::Engine;
 pub use error::{Error, Lacking};
 pub use new_image::Made;
