@@ -134,7 +134,7 @@ fn not_yet(error: &clap::Error) -> Option<String> {
         "pull" => "`skopeo copy docker://NAME oci-archive:FILE`, then `ply load -i FILE`",
         "push" => "`ply save --format oci -o FILE NAME`, then `skopeo copy oci-archive:FILE docker://NAME`",
         "login" | "logout" => "`skopeo login`",
-        "run" | "create" | "ps" | "rm" | "exec" | "cp" | "commit" | "export" | "import" => {
+        "run" | "create" | "ps" | "rm" | "exec" | "cp" | "commit" => {
             "images only, until there are containers"
         }
         "build" => "`buildah build`, then `buildah push IMAGE docker-archive:FILE` and `ply load -i FILE`",

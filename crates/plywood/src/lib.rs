@@ -8,16 +8,17 @@ pub mod export;
 pub mod family;
 pub mod files;
 pub mod history;
+pub mod import;
 pub mod list;
 pub mod load;
 mod measure;
-#[cfg_attr(not(test), expect(dead_code, reason = "what makes images comes next"))]
 mod new_image;
 pub mod prune;
 mod receive;
 pub mod remove;
 pub mod save;
 mod select;
+pub mod squash;
 pub mod tag;
 mod transfer;
 pub mod unpack;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use ply_overlay::{keep, merge};
 use ply_rootfs::{Unpacked, unpack};
-use ply_tree::{Kind, Tree, walk};
 
 use crate::files::Files;
+use crate::measure::content;
 use crate::watch::{Task, Watch};
 use crate::{Engine, Error};
 
@@ -26,7 +26,7 @@ impl Engine<'_> {
     pub fn unpack(&self, files: &Files, into: &Path, options: Options) -> Result<Unpacked, Error> {
         let merged = merge(&files.trees(None), keep).map_err(files.failed())?;
         files.make_plain(self.threads())?;
-        self.watch.plan(&[Task { label: files.name(), total: Some(total(&merged.tree)) }]);
+        self.watch.plan(&[Task { label: files.name(), total: Some(content(&merged.tree)) }]);
         let _over = Over(self.watch);
         let how = ply_rootfs::Options {
             workers: std::num::NonZeroUsize::new(self.threads()),
@@ -39,16 +39,6 @@ impl Engine<'_> {
             other => other.map_err(files.failed()),
         }
     }
-}
-
-/// Bytes of content in a tree.
-fn total(tree: &Tree) -> u64 {
-    let steps = walk(tree, Tree::ROOT).into_iter().flatten().flatten();
-    let sizes = steps.filter_map(|step| match tree.get(step.id)?.kind {
-        Kind::File { size, .. } => Some(size),
-        _ => None,
-    });
-    sizes.fold(0, u64::saturating_add)
 }
 
 struct Over<'a>(&'a dyn Watch);
