@@ -1,9 +1,11 @@
 //! The command line: verbs and flags, spelled as Docker spells them where Docker has them.
 
 mod files;
+mod make;
 pub(crate) mod switches;
 
 pub(crate) use files::{Cat, Diff, Du, Export, Find, Grep, Log, Ls, Stat, Tree, Unpack};
+pub(crate) use make::{Import, Squash};
 
 use std::path::PathBuf;
 
@@ -41,6 +43,8 @@ pub(crate) struct Global {
 pub(crate) enum Verb {
     Load(Load),
     Save(Save),
+    Import(Import),
+    Squash(Squash),
     Images(Images),
     Inspect(Inspect),
     History(History),
@@ -83,6 +87,7 @@ pub(crate) enum Image {
     Ls(Images),
     Load(Load),
     Save(Save),
+    Import(Import),
     Inspect(Inspect),
     History(History),
     Tag(Tag),

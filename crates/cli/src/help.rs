@@ -8,6 +8,10 @@ Move
   load         Load images from an archive, a layout or a pipe
   save         Save images to an archive, or only what the other side lacks
 
+Make
+  import       Make an image of the tar of a root filesystem
+  squash       Make one layer of an image's upper layers, or of all
+
 Look
   images       List images
   inspect      Show all that is known of an image

@@ -3,11 +3,17 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::context::Context;
+
+/// Whether a path is one at which bytes may be long in coming.
+pub(crate) fn is_fifo(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
+}
 
 /// Reads what may be long in coming, without a buffer: blocks go straight from the pipe to where they are used.
 pub(crate) struct Patient<'a, F> {

@@ -9,6 +9,7 @@ mod find;
 mod grep;
 mod history;
 mod images;
+mod import;
 mod inspect;
 mod layers;
 mod load;
@@ -19,12 +20,13 @@ mod prune;
 mod rmi;
 mod save;
 mod scripts;
+mod squash;
 mod stat;
 mod tag;
 mod tree;
 mod unpack;
 
-use plywood::{Error, Platforms};
+use plywood::{Error, Platforms, Timestamp};
 
 use crate::arguments::{Image, Verb};
 use crate::context::Context;
@@ -37,6 +39,7 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
     match verb {
         Verb::Load(a) | Verb::Image(Image::Load(a)) => load::run(context, &a),
         Verb::Save(a) | Verb::Image(Image::Save(a)) => save::run(context, &a),
+        Verb::Import(a) | Verb::Image(Image::Import(a)) => import::run(context, &a),
         Verb::Images(a) | Verb::Image(Image::Ls(a)) => images::run(context, &a),
         Verb::Inspect(a) | Verb::Image(Image::Inspect(a)) => inspect::run(context, &a),
         Verb::History(a) | Verb::Image(Image::History(a)) => history::run(context, &a),
@@ -53,6 +56,7 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
         Verb::Find(a) => find::run(context, &a),
         Verb::Grep(a) => grep::run(context, &a),
         Verb::Name(a) => name::run(&a),
+        Verb::Squash(a) => squash::run(context, &a),
         Verb::Tag(a) | Verb::Image(Image::Tag(a)) => tag::run(context, &a),
         Verb::Rmi(a) | Verb::Image(Image::Rm(a)) => rmi::run(context, &a),
         Verb::Image(Image::Prune(a)) => prune::run(context, &a),
@@ -97,4 +101,17 @@ fn new_name(text: &str) -> Result<ply_reference::Reference, Failure> {
         return Err(Failure::Message(format!("{text}: a name that is given cannot hold a digest")));
     }
     Ok(name.with_default_tag())
+}
+
+/// When an image that is made now was made: now, or when `SOURCE_DATE_EPOCH` says, so that it can be made again
+/// ([reproducible-builds.org](https://reproducible-builds.org/specs/source-date-epoch/)).
+fn made_at() -> Result<Timestamp, Failure> {
+    let Some(epoch) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|epoch| !epoch.is_empty()) else {
+        return Ok(Timestamp::now());
+    };
+    let text = epoch.to_string_lossy();
+    // What has no place in a calendar of four digits would be another time in the config.
+    let seconds = text.parse().ok().filter(|seconds| (0..=253_402_300_799).contains(seconds));
+    let wrong = || Failure::Misuse(format!("SOURCE_DATE_EPOCH is {text}: write seconds since 1970"));
+    Ok(Timestamp { seconds: seconds.ok_or_else(wrong)?, nanoseconds: 0 })
 }

@@ -54,6 +54,12 @@ impl MediaType {
         matches!(self.as_str(), Self::MANIFEST | Self::DOCKER_MANIFEST)
     }
 
+    /// A layer of files in OCI's words.
+    #[must_use]
+    pub fn is_oci_layer(&self) -> bool {
+        self.0.starts_with("application/vnd.oci.image.layer.")
+    }
+
     /// A layer of files, as opposed to another kind of blob in a manifest's `layers`.
     #[must_use]
     pub fn is_layer(&self) -> bool {

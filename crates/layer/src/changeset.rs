@@ -23,6 +23,7 @@ use ply_tree::Tree;
 
 pub use drive::{Feed, read, read_stream};
 pub use error::{ReadError, WriteError};
+pub use name::is_marker;
 pub use plan::{Member, Options, Plan, plan};
 pub use reader::Reader;
 pub use warning::{Oddity, Warning};

@@ -1,6 +1,7 @@
 //! Containers: a writable layer over an image of the store. Nothing runs in them; they are changed, looked at like images,
 //! and become images.
 
+mod commit;
 mod copy;
 mod host;
 mod merge;
@@ -16,6 +17,7 @@ use ply_rootfs::Upper;
 use ply_store::{Container, ContainerId, ContainerLock, StoreError, is_container_name};
 use ply_tree::{Last, TreeView, path};
 
+pub use commit::Commit;
 pub use copy::{Copied, Options};
 
 use crate::files::{Files, LayerNumber};
@@ -74,9 +76,9 @@ impl Engine<'_> {
             command: options.command.clone(),
             blobs: layers.collect(),
         };
-        let below = self.files_below(&container, 0)?;
-        let root = below.stack(None)?;
-        let root = root.node(root.root()).map_err(below.failed())?;
+        let files = self.files_below(&container, 0)?;
+        let stack = files.stack(None)?;
+        let root = stack.node(stack.root()).map_err(files.failed())?;
         loop {
             container.name = match &options.name {
                 Some(name) => name.clone(),
@@ -156,14 +158,14 @@ impl Engine<'_> {
     /// There is no such file, or the layer cannot be written.
     pub fn delete(&self, container: &Container, wanted: &[u8]) -> Result<(), Error> {
         let changing = self.change(container)?;
-        let (stack, below) = (changing.files.stack(None)?, changing.below()?);
+        let (stack, lower) = (changing.files.stack(None)?, below(&changing.files)?);
         let found = changing.files.find(&stack, wanted, Last::Keep)?;
         let Some((above, _)) = path::split(&found.path) else {
             return Err(Error::Misuse(format!("the root of {} cannot be deleted", container.name)));
         };
-        match place::at(&below, &found.path).map_err(changing.files.failed())? {
+        match changing.files.by_name(&lower, &found.path)? {
             Some(_) => {
-                changing.upper.copy_up(&below, above).map_err(changing.files.failed())?;
+                changing.upper.copy_up(&lower, above).map_err(changing.files.failed())?;
                 changing.upper.whiteout(&found.path).map_err(changing.files.failed())
             }
             None => changing.upper.remove(&found.path).map(drop).map_err(changing.files.failed()),
@@ -206,13 +208,11 @@ impl Engine<'_> {
     }
 }
 
-impl Changing {
-    /// The union of the layers below its own.
-    fn below(&self) -> Result<Stack<'_>, Error> {
-        match self.files.len().checked_sub(2) {
-            Some(top) => self.files.stack(Some(LayerNumber(top))),
-            None => Stack::new(&[]).map_err(self.files.failed()),
-        }
+/// The union of the layers below a container's own.
+fn below(files: &Files) -> Result<Stack<'_>, Error> {
+    match files.len().checked_sub(2) {
+        Some(top) => files.stack(Some(LayerNumber(top))),
+        None => Stack::new(&[]).map_err(files.failed()),
     }
 }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod change;
 pub mod check;
 pub mod containers;
 mod engine;
@@ -8,14 +9,17 @@ pub mod export;
 pub mod family;
 pub mod files;
 pub mod history;
+pub mod import;
 pub mod list;
 pub mod load;
 mod measure;
+mod new_image;
 pub mod prune;
 mod receive;
 pub mod remove;
 pub mod save;
 mod select;
+pub mod squash;
 pub mod tag;
 mod transfer;
 pub mod unpack;
@@ -23,8 +27,10 @@ mod view;
 mod watch;
 mod workers;
 
+pub use change::Change;
 pub use engine::Engine;
 pub use error::{Error, Lacking};
+pub use new_image::Made;
 pub use select::{Candidate, Platforms};
 pub use view::{View, ViewLayer};
 pub use watch::{Silent, Task, Watch};

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use ply_archive::{Archive, PackedImage};
 use ply_image::{BlobSource, Region};
 use ply_store::LayerFacts;
+use ply_tree::{Kind, Tree, walk};
 use rayon::prelude::*;
 
 use crate::Error;
@@ -67,6 +68,16 @@ pub(crate) fn count(region: &Region) -> Result<LayerFacts, Box<dyn std::error::E
         plain += n as u64;
         counter.push(block.get(..n).unwrap_or_default())?;
     }
+}
+
+/// Bytes of content in a tree, a file of several names counted at each.
+pub(crate) fn content(tree: &Tree) -> u64 {
+    let steps = walk(tree, Tree::ROOT).into_iter().flatten().flatten();
+    let sizes = steps.filter_map(|step| match tree.get(step.id)?.kind {
+        Kind::File { size, .. } => Some(size),
+        _ => None,
+    });
+    sizes.fold(0, u64::saturating_add)
 }
 
 /// A region as something that can seek.

@@ -55,7 +55,7 @@ pub(crate) enum Which {
 
 impl Found {
     /// What was found, unless a platform is asked for by name.
-    fn which(&self, platform: Option<&Platform>) -> Which {
+    pub(crate) fn which(&self, platform: Option<&Platform>) -> Which {
         platform.map_or_else(|| self.which.clone(), |p| Which::Platform(p.clone()))
     }
 }

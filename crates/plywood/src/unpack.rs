@@ -5,9 +5,9 @@ use std::path::Path;
 use ply_digest::Progress;
 use ply_overlay::{keep, merge};
 use ply_rootfs::{Unpacked, unpack};
-use ply_tree::{Kind, Tree, walk};
 
 use crate::files::Files;
+use crate::measure::content;
 use crate::watch::TaskProgress;
 use crate::{Engine, Error};
 
@@ -27,7 +27,7 @@ impl Engine<'_> {
     pub fn unpack(&self, files: &Files, into: &Path, options: Options) -> Result<Unpacked, Error> {
         let merged = merge(&files.trees(None), keep).map_err(files.failed())?;
         files.make_plain(0..files.len())?;
-        let watched = TaskProgress::alone(self.watch, &files.name(), Some(total(&merged.tree)));
+        let watched = TaskProgress::alone(self.watch, &files.name(), Some(content(&merged.tree)));
         let how = ply_rootfs::Options {
             workers: std::num::NonZeroUsize::new(self.threads()),
             skip_devices: options.skip_devices,
@@ -39,14 +39,4 @@ impl Engine<'_> {
             other => other.map_err(files.failed()),
         }
     }
-}
-
-/// Bytes of content in a tree.
-fn total(tree: &Tree) -> u64 {
-    let steps = walk(tree, Tree::ROOT).into_iter().flatten().flatten();
-    let sizes = steps.filter_map(|step| match tree.get(step.id)?.kind {
-        Kind::File { size, .. } => Some(size),
-        _ => None,
-    });
-    sizes.fold(0, u64::saturating_add)
 }

@@ -1,6 +1,4 @@
 use std::io::IsTerminal;
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
 
 use plywood::load::{Input, Loaded, Options};
 use serde::Serialize;
@@ -10,7 +8,7 @@ use crate::arguments::{LineFormat, Load};
 use crate::context::Context;
 use crate::output;
 use crate::report::{Exit, Failure, note};
-use crate::stdin::Patient;
+use crate::stdin::{Patient, is_fifo};
 
 /// A line of `--format json`.
 #[derive(Serialize)]
@@ -55,10 +53,6 @@ pub(crate) fn run(context: &Context, arguments: &Load) -> Outcome {
         note(&format!("the archive has nothing for platform {platform}"));
     }
     Ok(if loaded.absent.is_empty() { Exit::Done } else { Exit::Failed })
-}
-
-fn is_fifo(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
 }
 
 fn print(loaded: &Loaded, format: Option<LineFormat>) -> Result<(), Failure> {

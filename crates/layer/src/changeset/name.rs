@@ -37,6 +37,12 @@ pub(super) enum Meaning<'p> {
     Leftover(Path<'p>),
 }
 
+/// Whether a name in a path is one that marks something in a layer, as whiteouts do: no root filesystem can have it.
+#[must_use]
+pub fn is_marker(path: &[u8]) -> bool {
+    components(path).any(|name| name.starts_with(WHITEOUT))
+}
+
 /// Names are cleaned as all engines do it: by name, `..` stops at the root.
 pub(super) fn meaning(path: &[u8]) -> Result<Meaning<'_>, Why> {
     let mut path = cleaned(path, |_| Ok(()))?;

@@ -10,11 +10,11 @@ use ply_rootfs::{RootfsError, Unpacked, Upper};
 use ply_store::Container;
 use ply_tree::{Directory, Entries, Last, Metadata, Node, NodeId, Presence, Tree, TreeError, TreeView, path};
 
-use super::Changing;
 use super::host::{HostGround, HostSource};
 use super::merge::{Ground, What, merge};
 use super::place::{self, Target};
 use super::tarball::Tarball;
+use super::{Changing, below};
 use crate::files::Files;
 use crate::watch::TaskProgress;
 use crate::{Engine, Error};
@@ -116,7 +116,7 @@ impl Engine<'_> {
         what: &What<'_>,
         target: &[u8],
     ) -> Result<Copied, Error> {
-        let below = changing.below()?;
+        let below = below(&changing.files)?;
         let ground = ContainerGround { changing, stack, below: &below };
         merge(what, target, &ground, &TaskProgress::alone(self.watch, &changing.container.name, None))
     }
@@ -228,11 +228,9 @@ impl Ground for ContainerGround<'_> {
     }
 
     fn is_directory(&self, path: &[u8]) -> Result<Option<bool>, Error> {
-        let look = || -> Result<Option<bool>, TreeError> {
-            let found = place::at(self.stack, path)?;
-            found.map(|id| Ok(self.stack.node(id)?.is_directory())).transpose()
-        };
-        look().map_err(self.changing.files.failed())
+        let files = &self.changing.files;
+        let found = files.by_name(self.stack, path)?;
+        found.map(|id| Ok(self.stack.node(id).map_err(files.failed())?.is_directory())).transpose()
     }
 
     fn copy_up(&self, path: &[u8]) -> Result<(), Error> {

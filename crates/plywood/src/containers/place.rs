@@ -1,6 +1,6 @@
 //! Where something is copied to: Docker's rules for `cp`.
 
-use ply_tree::{Kind, Last, NodeId, TreeError, TreeView, find, path};
+use ply_tree::{Kind, Last, TreeError, TreeView, find, path};
 
 /// Symbolic links followed to find out where something new is to be made, as Linux has it (`MAXSYMLINKS`).
 const MOST_LINKS: usize = 40;
@@ -54,18 +54,6 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
         Some(at) => (path.get(..at).unwrap_or_default(), path.get(at + 1..).unwrap_or_default()),
         None => (&[], path),
     }
-}
-
-/// What a clean path names, no link followed.
-pub(super) fn at(view: &dyn TreeView, wanted: &[u8]) -> Result<Option<NodeId>, TreeError> {
-    let mut at = view.root();
-    for name in path::components(wanted) {
-        match view.lookup(at, name)? {
-            Some(id) => at = id,
-            None => return Ok(None),
-        }
-    }
-    Ok(Some(at))
 }
 
 #[cfg(test)]

@@ -28,13 +28,28 @@ impl Engine<'_> {
         if let Some(container) = self.container_before_images(wanted)? {
             return self.files_down(&container, down);
         }
-        let meant = match self.meant(wanted) {
+        match self.files_below_name(wanted, down, platform) {
             Err(none @ Error::NoSuchImage { .. }) => {
                 let container = self.container_after_images(wanted)?.ok_or(none)?;
-                return self.files_down(&container, down);
+                self.files_down(&container, down)
             }
-            meant => meant?,
-        };
+            files => files,
+        }
+    }
+
+    /// The files of an image, whatever a container may be called.
+    pub(crate) fn image_files(&self, wanted: &str, platform: Option<&Platform>) -> Result<Files, Error> {
+        let (wanted, down) = split_down(wanted);
+        self.files_below_name(wanted, down, platform)
+    }
+
+    fn files_below_name(
+        &self,
+        wanted: &str,
+        down: usize,
+        platform: Option<&Platform>,
+    ) -> Result<Files, Error> {
+        let meant = self.meant(wanted)?;
         let mut view = self.view_of(&meant, platform)?;
         shorten(&mut view, wanted, down)?;
         let (regions, store) = self.regions(&meant, platform, &view)?;

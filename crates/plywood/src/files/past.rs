@@ -63,7 +63,7 @@ impl Files {
     }
 
     /// What stands at a clean path, no link followed.
-    pub(super) fn by_name(&self, stack: &Stack<'_>, path: &[u8]) -> Result<Option<NodeId>, Error> {
+    pub(crate) fn by_name(&self, stack: &Stack<'_>, path: &[u8]) -> Result<Option<NodeId>, Error> {
         let mut at = stack.root();
         for name in path::components(path) {
             match stack.lookup(at, name).map_err(self.failed())? {

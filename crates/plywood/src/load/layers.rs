@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use ply_archive::{Archive, Member, PackedImage, PackedLayer};
 use ply_image::{BlobSink, BlobSource, Descriptor, DiffId, Image, MediaType};
-use ply_layer::Compression;
 use ply_store::{Catalog, Ingest, IngestBlob};
 
 use super::choice::Choice;
 use super::read_blob;
 use crate::error::Lacking;
+use crate::new_image::layer_type;
 use crate::receive::{Received, small};
 use crate::transfer::{Expected, Job, Moved, Origin, Out, layer_place, verify};
 use crate::{Engine, Error};
@@ -155,12 +155,7 @@ impl Layers {
     /// The descriptor of a layer's blob, for a manifest that we make.
     pub(super) fn blob(&self, layer: &PackedLayer) -> Result<Descriptor, Error> {
         if let Some(moved) = self.moved(layer) {
-            let kind = match moved.compression {
-                Compression::Gzip => MediaType::LAYER_GZIP,
-                Compression::Zstd => MediaType::LAYER_ZSTD,
-                Compression::None | Compression::Bzip2 | Compression::Xz => MediaType::LAYER,
-            };
-            return Ok(Descriptor::new(MediaType::new(kind), moved.digest, moved.size));
+            return Ok(Descriptor::new(layer_type(moved.compression), moved.digest, moved.size));
         }
         let known = self.by_diff_id.get(&layer.diff_id).cloned();
         known.ok_or_else(|| ply_image::BlobError::Absent(layer.diff_id.0).into())
