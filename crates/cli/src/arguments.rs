@@ -1,9 +1,11 @@
 //! The command line: verbs and flags, spelled as Docker spells them where Docker has them.
 
+mod containers;
 mod files;
 mod make;
 pub(crate) mod switches;
 
+pub(crate) use containers::{Commit, Cp, Create, Delete, InspectContainer, OfContainer, Ps, Rm};
 pub(crate) use files::{Cat, Diff, Du, Export, Find, Grep, Log, Ls, Stat, Tree, Unpack};
 pub(crate) use make::{Import, Squash};
 
@@ -11,7 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-use crate::complete::images;
+use crate::complete::{images, subjects};
 use crate::help::HELP;
 
 /// Container images without a daemon.
@@ -61,8 +63,17 @@ pub(crate) enum Verb {
     Log(Log),
     Diff(Diff),
     Du(Du),
+    Create(Create),
+    Ps(Ps),
+    Rm(Rm),
+    Cp(Cp),
+    Delete(Delete),
+    Commit(Commit),
     Tag(Tag),
     Rmi(Rmi),
+    /// The verbs of containers as Docker spells them under `container`
+    #[command(subcommand, disable_help_subcommand = true)]
+    Container(OfContainer),
     /// The verbs as Docker spells them under `image`
     #[command(subcommand, disable_help_subcommand = true)]
     Image(Image),
@@ -206,7 +217,7 @@ pub(crate) enum Sort {
     Size,
 }
 
-/// Show all that is known of an image
+/// Show all that is known of an image or a container
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  ply inspect -f '{{.Id}} {{len .RootFS.Layers}}' app:1\n  ply inspect ./app.tar"
@@ -218,17 +229,18 @@ pub(crate) struct Inspect {
     /// Which platform of an image with several
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<String>,
-    /// Only images can be inspected
-    #[arg(long = "type", value_name = "image")]
+    /// Only an image, or only a container; without it, a container before an image
+    #[arg(long = "type", value_name = "KIND")]
     pub(crate) kind: Option<Inspected>,
-    /// Images by name, ID, digest or place
-    #[arg(value_name = "IMAGE", required = true, add = images())]
+    /// Images by name, ID, digest or place; containers by name or ID
+    #[arg(value_name = "IMAGE|CONTAINER", required = true, add = subjects())]
     pub(crate) images: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Inspected {
     Image,
+    Container,
 }
 
 /// Show the steps that made an image

@@ -1,20 +1,17 @@
 /// What `ply` alone and `ply --help` print.
 pub(crate) const HELP: &str = "\
-Container images without a daemon: load, look into, save.
+Container images without a daemon: load, look into, change, save.
 
 Usage: ply [--store DIR] VERB ...
 
 Move
   load         Load images from an archive, a layout or a pipe
   save         Save images to an archive, or only what the other side lacks
-
-Make
   import       Make an image of the tar of a root filesystem
-  squash       Make one layer of an image's upper layers, or of all
 
 Look
   images       List images
-  inspect      Show all that is known of an image
+  inspect      Show all that is known of an image or a container
   history      Show the steps that made an image
   layers       Show the layers of an image and who shares them
   tree         Show which image is built on which, and what each adds
@@ -28,18 +25,27 @@ Files
   unpack       Write the root filesystem of an image into a folder
   log          Show what each layer did to a file
   du           Show what each layer adds and hides
-  diff         Show what differs between two images, or what layers of one did
+  diff         Show what was changed in a container, or differs between images or layers
   find         Find files of an image, those too that later layers hid
   grep         Search the files of an image, those too that later layers hid
+
+Containers
+  create       Make a container: an empty writable layer over an image
+  ps           List containers
+  cp           Copy files into a container, or out of a container or an image
+  delete       Delete files of a container; what lies below stays, hidden
+  commit       Make an image of a container
+  rm           Remove containers and what was written in them
 
 Store
   tag          Give an image another name
   rmi          Remove names, and images with their last name
   image prune  Remove images nobody needs
+  squash       Make one layer of an image's upper layers, or of all
   check        Hash everything again, and repair it from an archive
 
 More
-  image        The same verbs as Docker spells them: image ls, image rm, ...
+  image ...    The same verbs as Docker spells them: image ls, image rm; container ls, container rm
   completion   Print a script that completes verbs, flags and images
   man          Write man pages
 

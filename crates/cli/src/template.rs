@@ -9,6 +9,7 @@
 //! `printf "%+v"` of a struct prints as `%v`; values of different kinds can be compared; in the second try of
 //! `inspect` numbers are numbers (Go's are strings there) and `join` takes lists.
 
+mod container;
 mod data;
 mod functions;
 mod image;
@@ -26,10 +27,15 @@ use gtmpl_ng::{Context, Func, Limits, Value};
 
 use self::rewrite::Rewritten;
 pub(crate) use self::{
+    container::CONTAINER,
     data::Data,
     image::IMAGE,
-    listing::{Columns, HISTORY, HISTORY_PLAIN, IMAGES, IMAGES_WITH_DIGESTS, Listing},
+    listing::{
+        CONTAINERS, CONTAINERS_WITH_SIZES, Columns, HISTORY, HISTORY_PLAIN, IMAGES, IMAGES_WITH_DIGESTS,
+        Listing,
+    },
     problem::TemplateError,
+    shape::Shape,
 };
 
 /// The most steps of loops in one rendering.

@@ -2,6 +2,10 @@
 
 mod cat;
 mod check;
+mod commit;
+mod cp;
+mod create;
+mod delete;
 mod diff;
 mod du;
 mod export;
@@ -17,6 +21,8 @@ mod log;
 mod ls;
 mod name;
 mod prune;
+mod ps;
+mod rm;
 mod rmi;
 mod save;
 mod scripts;
@@ -28,7 +34,7 @@ mod unpack;
 
 use plywood::{Error, Platforms, Timestamp};
 
-use crate::arguments::{Image, Verb};
+use crate::arguments::{Image, OfContainer, Verb};
 use crate::context::Context;
 use crate::report::{Exit, Failure};
 
@@ -41,17 +47,25 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
         Verb::Save(a) | Verb::Image(Image::Save(a)) => save::run(context, &a),
         Verb::Import(a) | Verb::Image(Image::Import(a)) => import::run(context, &a),
         Verb::Images(a) | Verb::Image(Image::Ls(a)) => images::run(context, &a),
-        Verb::Inspect(a) | Verb::Image(Image::Inspect(a)) => inspect::run(context, &a),
+        Verb::Inspect(a) => inspect::run(context, &a),
+        Verb::Image(Image::Inspect(a)) => inspect::images(context, &a),
+        Verb::Container(OfContainer::Inspect(a)) => inspect::containers(context, &a),
+        Verb::Create(a) | Verb::Container(OfContainer::Create(a)) => create::run(context, &a),
+        Verb::Ps(a) | Verb::Container(OfContainer::Ls(a)) => ps::run(context, &a),
+        Verb::Rm(a) | Verb::Container(OfContainer::Rm(a)) => rm::run(context, &a),
+        Verb::Cp(a) | Verb::Container(OfContainer::Cp(a)) => cp::run(context, &a),
+        Verb::Delete(a) => delete::run(context, &a),
+        Verb::Commit(a) | Verb::Container(OfContainer::Commit(a)) => commit::run(context, &a),
         Verb::History(a) | Verb::Image(Image::History(a)) => history::run(context, &a),
         Verb::Layers(a) => layers::run(context, &a),
         Verb::Ls(a) => ls::run(context, &a),
         Verb::Cat(a) => cat::run(context, &a),
         Verb::Stat(a) => stat::run(context, &a),
-        Verb::Export(a) => export::run(context, &a),
+        Verb::Export(a) | Verb::Container(OfContainer::Export(a)) => export::run(context, &a),
         Verb::Unpack(a) => unpack::run(context, &a),
         Verb::Log(a) => log::run(context, &a),
         Verb::Du(a) => du::run(context, &a),
-        Verb::Diff(a) => diff::run(context, &a),
+        Verb::Diff(a) | Verb::Container(OfContainer::Diff(a)) => diff::run(context, &a),
         Verb::Tree(a) => tree::run(context, &a),
         Verb::Find(a) => find::run(context, &a),
         Verb::Grep(a) => grep::run(context, &a),

@@ -4,6 +4,7 @@
 mod commit;
 mod copy;
 mod host;
+mod look;
 mod merge;
 mod names;
 mod place;
@@ -19,6 +20,7 @@ use ply_tree::{Last, TreeView, path};
 
 pub use commit::Commit;
 pub use copy::{Copied, Options};
+pub use look::{Looked, Sizes};
 
 use crate::files::{Files, LayerNumber};
 use crate::select::{Meant, Which};

@@ -73,6 +73,12 @@ impl Files {
         self.layers.is_empty()
     }
 
+    /// Whether it is a container: then the topmost layer is its own.
+    #[must_use]
+    pub const fn is_container(&self) -> bool {
+        self.upper.is_some()
+    }
+
     /// The layers, from the bottom up.
     #[must_use]
     pub fn layers(&self) -> &[Layer] {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::complete::images;
+use crate::complete::subjects;
 
 /// List the files of an image
 ///
@@ -32,8 +32,8 @@ pub(crate) struct Ls {
     /// Which platform of an image with several
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<String>,
-    /// The image; IMAGE~2 is the one two layers down
-    #[arg(value_name = "IMAGE", add = images())]
+    /// The image or container; IMAGE~2 is the image two layers down
+    #[arg(value_name = "IMAGE", add = subjects())]
     pub(crate) image: String,
     /// Where to look; the root without it
     #[arg(value_name = "PATH")]
@@ -50,8 +50,8 @@ pub(crate) struct Cat {
     /// Which platform of an image with several
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<String>,
-    /// The image; IMAGE~2 is the one two layers down
-    #[arg(value_name = "IMAGE", add = images())]
+    /// The image or container; IMAGE~2 is the image two layers down
+    #[arg(value_name = "IMAGE", add = subjects())]
     pub(crate) image: String,
     /// The files; links are followed inside the image
     #[arg(value_name = "PATH", required = true)]
@@ -74,8 +74,8 @@ pub(crate) struct Stat {
     /// Which platform of an image with several
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<String>,
-    /// The image; IMAGE~2 is the one two layers down
-    #[arg(value_name = "IMAGE", add = images())]
+    /// The image or container; IMAGE~2 is the image two layers down
+    #[arg(value_name = "IMAGE", add = subjects())]
     pub(crate) image: String,
     /// The files
     #[arg(value_name = "PATH", required = true)]
@@ -96,8 +96,8 @@ pub(crate) struct Export {
     /// Which platform of an image with several
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<String>,
-    /// The image; IMAGE~2 is the one two layers down
-    #[arg(value_name = "IMAGE", add = images())]
+    /// The image or container; IMAGE~2 is the image two layers down
+    #[arg(value_name = "IMAGE", add = subjects())]
     pub(crate) image: String,
     /// Only what lies at and below these
     #[arg(value_name = "PATH")]
@@ -122,8 +122,8 @@ pub(crate) struct Log {
     /// Which platform of an image with several
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<String>,
-    /// The image; IMAGE~2 is the one two layers down
-    #[arg(value_name = "IMAGE", add = images())]
+    /// The image or container; IMAGE~2 is the image two layers down
+    #[arg(value_name = "IMAGE", add = subjects())]
     pub(crate) image: String,
     /// The file or directory, deleted ones too
     #[arg(value_name = "PATH")]
@@ -152,8 +152,8 @@ pub(crate) struct Du {
     /// Which platform of an image with several
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<String>,
-    /// The image; IMAGE~2 is the one two layers down
-    #[arg(value_name = "IMAGE", add = images())]
+    /// The image or container; IMAGE~2 is the image two layers down
+    #[arg(value_name = "IMAGE", add = subjects())]
     pub(crate) image: String,
 }
 
@@ -177,21 +177,21 @@ pub(crate) struct Unpack {
     /// Which platform of an image with several
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<String>,
-    /// The image; IMAGE~2 is the one two layers down
-    #[arg(value_name = "IMAGE", add = images())]
+    /// The image or container; IMAGE~2 is the image two layers down
+    #[arg(value_name = "IMAGE", add = subjects())]
     pub(crate) image: String,
     /// Where to; absent or empty
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dir: PathBuf,
 }
 
-/// Show what differs between two images, or what layers of one did
+/// Show what was changed in a container, what differs between two images, or what layers of one did
 ///
-/// A line each, as `docker diff` prints them: A added, C changed, D deleted. Files are compared by their bytes. Then what
+/// A container alone is compared with its image. A line each, as `docker diff` prints them: A added, C changed, D deleted. Files are compared by their bytes. Then what
 /// differs in the config.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  ply diff --stat app:1 docker-archive:app-2.tar\n  ply diff -p app:1 --layers 3..5"
+    after_help = "Examples:\n  ply diff --stat app:1 docker-archive:app-2.tar\n  ply diff -p app:1 --layers 3..5\n  ply diff try"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of git's or diff's")]
 pub(crate) struct Diff {
@@ -216,11 +216,11 @@ pub(crate) struct Diff {
     /// Which platform of images with several
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<String>,
-    /// The image; IMAGE~2 is the one two layers down
-    #[arg(value_name = "IMAGE", add = images())]
+    /// The image or container; IMAGE~2 is the image two layers down
+    #[arg(value_name = "IMAGE", add = subjects())]
     pub(crate) image: String,
     /// The image it is compared with
-    #[arg(value_name = "OTHER", add = images())]
+    #[arg(value_name = "OTHER", add = subjects())]
     pub(crate) other: Option<String>,
 }
 
@@ -235,7 +235,7 @@ pub(crate) struct Tree {
     #[arg(long)]
     pub(crate) json: bool,
     /// Only these images and what they are built on
-    #[arg(value_name = "IMAGE", add = images())]
+    #[arg(value_name = "IMAGE", add = subjects())]
     pub(crate) images: Vec<String>,
 }
 
@@ -281,8 +281,8 @@ pub(crate) struct Find {
     /// Which platform of an image with several
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<String>,
-    /// The image; IMAGE~2 is the one two layers down
-    #[arg(value_name = "IMAGE", add = images())]
+    /// The image or container; IMAGE~2 is the image two layers down
+    #[arg(value_name = "IMAGE", add = subjects())]
     pub(crate) image: String,
     /// Where to look, itself included; the root without it
     #[arg(value_name = "PATH")]
@@ -335,8 +335,8 @@ pub(crate) struct Grep {
     /// What to search for; behind -- if it begins with a dash
     #[arg(value_name = "PATTERN")]
     pub(crate) pattern: String,
-    /// The image; IMAGE~2 is the one two layers down
-    #[arg(value_name = "IMAGE", add = images())]
+    /// The image or container; IMAGE~2 is the image two layers down
+    #[arg(value_name = "IMAGE", add = subjects())]
     pub(crate) image: String,
     /// Where to look; the root without it
     #[arg(value_name = "PATH")]

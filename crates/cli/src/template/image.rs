@@ -2,10 +2,10 @@
 
 use super::shape::{Field, Shape};
 
-const TEXTS: Shape = Shape::List(&Shape::Text);
+pub(super) const TEXTS: Shape = Shape::List(&Shape::Text);
 /// `map[string]struct{}`: a set, in Go's way.
 const SET: Shape = Shape::Map(&Shape::Struct(&[]));
-const LABELS: Shape = Shape::Map(&Shape::Text);
+pub(super) const LABELS: Shape = Shape::Map(&Shape::Text);
 
 /// What `docker image inspect` prints for an image.
 pub(crate) const IMAGE: Shape = Shape::Struct(&[
@@ -73,7 +73,7 @@ const HEALTHCHECK: &[Field] = &[
 ];
 
 /// `container.Config`: of engines that still tell which container an image was committed from.
-const CONTAINER_CONFIG: &[Field] = &[
+pub(super) const CONTAINER_CONFIG: &[Field] = &[
     Field::new("Hostname", Shape::Text),
     Field::new("Domainname", Shape::Text),
     Field::new("User", Shape::Text),

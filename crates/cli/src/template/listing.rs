@@ -55,6 +55,33 @@ pub(crate) const HISTORY_PLAIN: Columns = Columns {
     headings: HISTORY.headings,
 };
 
+/// `docker ps` (docker/cli, `cli/command/formatter/container.go`).
+pub(crate) const CONTAINERS: Columns = Columns {
+    table: "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
+    headings: &[
+        ("ID", "CONTAINER ID"),
+        ("Image", "IMAGE"),
+        ("Command", "COMMAND"),
+        ("RunningFor", "CREATED"),
+        ("CreatedAt", "CREATED AT"),
+        ("State", "STATE"),
+        ("Status", "STATUS"),
+        ("Ports", "PORTS"),
+        ("Names", "NAMES"),
+        ("Labels", "LABELS"),
+        ("LocalVolumes", "LOCAL VOLUMES"),
+        ("Mounts", "MOUNTS"),
+        ("Networks", "NETWORKS"),
+        ("Size", "SIZE"),
+    ],
+};
+
+/// `docker ps --size`.
+pub(crate) const CONTAINERS_WITH_SIZES: Columns = Columns {
+    table: "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}\t{{.Size}}",
+    headings: CONTAINERS.headings,
+};
+
 /// A listing's `--format`: `table`, `table TEMPLATE`, `json`, or a template that is filled once a row.
 ///
 /// Only a table is aligned. `\t` and `\n`, two characters each, are read as tab and newline, which `inspect -f`

@@ -1,5 +1,5 @@
 use plywood::files::diff::{Change, Comparison, ConfigChange, Options, Patch, Row, Side, Stat, Totals, What};
-use plywood::files::{Entry, diff::ChangeKind};
+use plywood::files::{Entry, diff::ChangeKind, diff::Differences};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
@@ -21,17 +21,28 @@ pub(crate) fn run(context: &Context, arguments: &Diff) -> Outcome {
         (Some(other), None) => Some(engine.files(other, platform.as_ref())?),
         (None, Some(_)) => None,
         (_, Some(_)) => return Err(misuse("--layers compares layers of one image: name no second one")),
+        (None, None) if before.is_container() => None,
         (None, None) => {
             return Err(misuse("what to compare with? Name a second image, or layers: --layers N..M"));
         }
     };
     let compared = match (&after, &arguments.layers) {
         (Some(after), _) => Comparison { before: Side::whole(&before), after: Side::whole(after) },
-        (None, range) => before.range(range.as_deref().unwrap_or_default())?,
+        (None, Some(range)) => before.range(range)?,
+        // A container with its image.
+        (None, None) => {
+            let below = Side { files: &before, layers: before.len().saturating_sub(1) };
+            Comparison { before: below, after: Side::whole(&before) }
+        }
     };
     let options =
         Options { ignore_times: arguments.ignore_times, below_deleted: arguments.stat || arguments.patch };
-    let changes = compared.changes(options)?;
+    let mut changes = compared.changes(options)?;
+    if arguments.other.is_none() && arguments.layers.is_none() {
+        // As in Docker: whatever is made in the root of a container changes the time of the root.
+        let time = Differences { time: true, ..Differences::default() };
+        changes.retain(|change| !(change.path().is_empty() && change.kind == ChangeKind::Changed(time)));
+    }
     let config = compared.config();
     let is_different = !(changes.is_empty() && config.is_empty());
     if arguments.json {

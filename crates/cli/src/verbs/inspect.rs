@@ -1,45 +1,100 @@
-use plywood::{Error, View};
+mod container;
+
+use plywood::{Engine, Error, Platform, View};
 use serde_json::{Map, Value, json};
 
 use super::{Outcome, platform};
-use crate::arguments::Inspect;
+use crate::arguments::{Inspect, InspectContainer, Inspected};
 use crate::context::Context;
 use crate::output;
 use crate::report::{Exit, Failure, tell};
-use crate::template::{Data, IMAGE, Template};
+use crate::template::{CONTAINER, Data, IMAGE, Shape, Template};
 
+/// Images and containers; a container first, as in Docker.
 pub(crate) fn run(context: &Context, arguments: &Inspect) -> Outcome {
     let engine = context.engine()?;
-    let platform = arguments.platform.as_deref().map(platform).transpose()?;
-    let template = match arguments.format.as_deref() {
+    let look = Look::at(&engine, arguments)?;
+    let find = |wanted: &str| match arguments.kind {
+        Some(Inspected::Image) => look.image(wanted),
+        Some(Inspected::Container) => look.container(wanted),
+        None => match look.container(wanted) {
+            Err(Failure::Engine(Error::NoSuchContainer { .. })) => look.image(wanted),
+            found => found,
+        },
+    };
+    print(arguments.format.as_deref(), &arguments.images, find)
+}
+
+/// `image inspect`.
+pub(crate) fn images(context: &Context, arguments: &Inspect) -> Outcome {
+    let engine = context.engine()?;
+    let look = Look::at(&engine, arguments)?;
+    print(arguments.format.as_deref(), &arguments.images, |wanted| look.image(wanted))
+}
+
+/// `container inspect`.
+pub(crate) fn containers(context: &Context, arguments: &InspectContainer) -> Outcome {
+    let engine = context.engine()?;
+    let look = Look { engine: &engine, platform: None, sized: false };
+    print(arguments.format.as_deref(), &arguments.containers, |wanted| look.container(wanted))
+}
+
+/// What is inspected, and as which type Docker decodes it.
+type Found = (Value, &'static Shape);
+
+struct Look<'a> {
+    engine: &'a Engine<'a>,
+    platform: Option<Platform>,
+    /// Counting the layers of an archive means walking all their headers: only where it is asked for.
+    sized: bool,
+}
+
+impl<'a> Look<'a> {
+    fn at(engine: &'a Engine<'a>, arguments: &Inspect) -> Result<Self, Failure> {
+        let sized = arguments
+            .format
+            .as_deref()
+            .is_none_or(|f| f.contains("Size") || f.contains("json") || f.contains("{{.}}") || f.is_empty());
+        let platform = arguments.platform.as_deref().map(platform).transpose()?;
+        Ok(Self { engine, platform, sized })
+    }
+
+    fn image(&self, wanted: &str) -> Result<Found, Failure> {
+        let platform = self.platform.as_ref();
+        let view = match self.sized {
+            true => self.engine.measured_view(wanted, platform)?,
+            false => self.engine.view(wanted, platform)?,
+        };
+        Ok((document(&view)?, &IMAGE))
+    }
+
+    fn container(&self, wanted: &str) -> Result<Found, Failure> {
+        let looked = self.engine.look(self.engine.container(wanted)?)?;
+        Ok((container::document(&looked)?, &CONTAINER))
+    }
+}
+
+fn print(format: Option<&str>, wanted: &[String], find: impl Fn(&str) -> Result<Found, Failure>) -> Outcome {
+    let template = match format {
         None | Some("" | "json") => None,
         Some(text) => Some(Template::parse(text)?),
     };
-    // Counting the layers of an archive means walking all their headers: only where it is asked for.
-    let sized = arguments
-        .format
-        .as_deref()
-        .is_none_or(|f| f.contains("Size") || f.contains("json") || f.contains("{{.}}") || f.is_empty());
-    let (mut documents, mut missing) = (Vec::new(), Vec::new());
-    for wanted in &arguments.images {
-        let view = if sized {
-            engine.measured_view(wanted, platform.as_ref())
-        } else {
-            engine.view(wanted, platform.as_ref())
-        };
-        match view {
-            Ok(view) => documents.push(document(&view)?),
-            Err(Error::Interrupted) => return Err(Error::Interrupted.into()),
-            Err(error) => missing.push(error),
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for wanted in wanted {
+        match find(wanted) {
+            Ok(document) => found.push(document),
+            Err(Failure::Engine(error)) if !matches!(error, Error::Interrupted) => missing.push(error),
+            Err(other) => return Err(other),
         }
     }
+    let documents = || found.iter().map(|(document, _)| document).collect::<Vec<_>>();
     match &template {
-        None if arguments.format.as_deref() == Some("json") => output::json_line(&documents)?,
-        None => output::json(&documents)?,
+        None if format == Some("json") => output::json_line(&documents())?,
+        None => output::json(&documents())?,
         Some(template) => {
             let mut text = String::new();
-            for document in &documents {
-                text.push_str(&template.render(&Data::document(document, &IMAGE))?);
+            for (document, shape) in &found {
+                text.push_str(&template.render(&Data::document(document, shape))?);
                 text.push('\n');
             }
             output::print(&text)?;

@@ -75,8 +75,11 @@ impl Engine<'_> {
                 Some(name) => path::join(&above, name),
                 None => above,
             },
-            Target::Other(_) if is_directory || to.ends_with(b"/") => {
+            Target::Other(_) if is_directory => {
                 return Err(Error::Conflict(format!("{}: cannot copy a directory onto a file", shown())));
+            }
+            Target::Other(_) if to.ends_with(b"/") => {
+                return Err(Error::Conflict(format!("{}: is not a directory", shown())));
             }
             Target::Free(_) if to.ends_with(b"/") && !is_directory => return Err(no_directory(shown())),
             Target::Nowhere(path) => return Err(no_directory(path::printable(&path::clean(&path)))),

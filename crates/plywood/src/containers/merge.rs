@@ -94,7 +94,7 @@ fn plan(what: &What<'_>, to: &[u8], ground: &dyn Ground) -> Result<Plan, Error> 
             }
             (Kind::Directory(_), Some(false)) => {
                 return Err(Error::Conflict(format!(
-                    "cannot overwrite {}, no directory, with a directory",
+                    "cannot overwrite the file {} with a directory",
                     shown()
                 )));
             }
