@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::{Filesystem, output};
 
 /// Storage for podman and buildah, in a temporary folder.
 #[derive(Debug)]
@@ -45,6 +48,36 @@ impl Engines {
         command
     }
 
+    /// The files of an image in a layout, as umoci unpacks them.
+    pub fn unpacked_by_umoci(&self, layout: &Path, tag: &str) -> Filesystem {
+        let bundle = self.folder.path().join("bundle");
+        output(Command::new("umoci").args(["unpack", "--image"]).arg(tagged(layout, tag)).arg(&bundle));
+        let found = Filesystem::on_disk(&bundle.join("rootfs"));
+        std::fs::remove_dir_all(&bundle).unwrap();
+        found
+    }
+
+    /// The files of an image in an archive, as podman stacks and mounts them; and the DiffIDs of its layers.
+    pub fn mounted_by_podman(&self, archive: &Path) -> (Filesystem, Value) {
+        // The driver that copies would have every layer on the disk with all that is below.
+        let root = self.folder.path().join("overlay");
+        let podman = |args: &[&str]| {
+            let mut podman = Command::new("podman");
+            podman.arg("--root").arg(&root).arg("--runroot").arg(self.folder.path().join("run"));
+            podman.args(["--storage-driver", "overlay"]).args(args).env("TMPDIR", self.folder.path());
+            podman
+        };
+        let _over = Unmounted(root.join("overlay"));
+        let loaded = output(&mut podman(&["load", "-q", "-i", archive.to_str().unwrap()]));
+        let name = loaded.lines().next().and_then(|line| line.strip_prefix("Loaded image: ")).unwrap();
+        let layers = output(&mut podman(&["image", "inspect", "-f", "{{json .RootFS.Layers}}", name]));
+        let place = output(&mut podman(&["image", "mount", name]));
+        let found = Filesystem::on_disk(Path::new(&place));
+        output(&mut podman(&["image", "unmount", name]));
+        output(&mut podman(&["rmi", "-f", name]));
+        (found, serde_json::from_str(&layers).unwrap())
+    }
+
     fn stored(&self, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         command
@@ -56,5 +89,19 @@ impl Engines {
             .args(args)
             .env("TMPDIR", self.folder.path());
         command
+    }
+}
+
+/// A layout's image as umoci wants it named.
+fn tagged(layout: &Path, tag: &str) -> String {
+    format!("{}:{tag}", layout.display())
+}
+
+/// podman's folder of layers, which is a mount of its own and may have images mounted in it.
+struct Unmounted(std::path::PathBuf);
+
+impl Drop for Unmounted {
+    fn drop(&mut self) {
+        let _ = crate::run(Command::new("umount").arg("--recursive").arg(&self.0));
     }
 }

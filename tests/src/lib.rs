@@ -12,8 +12,10 @@
 
 mod docker;
 mod engines;
+mod filesystem;
 mod image;
 mod listing;
+mod mount;
 mod oci;
 mod peer;
 mod pipe;
@@ -25,8 +27,10 @@ mod transcript;
 
 pub use docker::Docker;
 pub use engines::Engines;
+pub use filesystem::{Difference, Entry, Field, Filesystem, Kind};
 pub use image::{Made, archive_of, hex, host_architecture, layer, listed, made, sha256};
 pub use listing::{Listing, listing};
+pub use mount::Overlay;
 pub use oci::{Layout, descriptor, named};
 pub use peer::{edge, needs, others, output, run, skipped};
 pub use pipe::Input;

@@ -5,12 +5,20 @@ mod inspect;
 mod oci;
 mod others;
 mod podman;
+mod trees;
 
 /// Program and Debian package.
 pub(crate) const DOCKER: (&str, &str) = ("dockerd", "docker.io");
 pub(crate) const SKOPEO: (&str, &str) = ("skopeo", "skopeo");
 pub(crate) const PODMAN: (&str, &str) = ("podman", "podman");
+pub(crate) const UMOCI: (&str, &str) = ("umoci", "umoci");
 pub(crate) const BUILDAH: (&str, &str) = ("buildah", "buildah");
 /// What `real-images/build.sh` wants.
-pub(crate) const BUILD: [(&str, &str); 4] =
-    [DOCKER, SKOPEO, ("debootstrap", "debootstrap"), ("busybox", "busybox-static")];
+pub(crate) const BUILD: [(&str, &str); 6] = [
+    DOCKER,
+    SKOPEO,
+    ("debootstrap", "debootstrap"),
+    ("busybox", "busybox-static"),
+    ("setfattr", "attr"),
+    ("setcap", "libcap2-bin"),
+];
