@@ -40,6 +40,24 @@ impl Tarball {
         self.member(EntryType::Link, name, target, &[])
     }
 
+    /// Adds an empty file of a name of any length, as GNU tar writes one that is too long for a header.
+    #[must_use]
+    pub fn long_named(mut self, name: &str) -> Self {
+        let mut header = Header::new_gnu();
+        header.set_mode(0o644);
+        header.set_size(0);
+        let mut builder = Builder::new(&mut self.bytes);
+        builder.append_data(&mut header, name, &[][..]).unwrap();
+        std::mem::forget(builder);
+        self
+    }
+
+    /// Adds a device: the null device's numbers.
+    #[must_use]
+    pub fn device(self, name: &str) -> Self {
+        self.member(EntryType::Char, name, "", &[])
+    }
+
     /// Names are written as they are: `..` and absolute ones too, which the crate's own checks would refuse.
     fn member(mut self, kind: EntryType, name: &str, target: &str, content: &[u8]) -> Self {
         let mut header = Header::new_ustar();
@@ -53,6 +71,10 @@ impl Tarball {
         header.set_mtime(1_767_323_045);
         header.set_uid(0);
         header.set_gid(0);
+        if kind == EntryType::Char {
+            header.set_device_major(1).unwrap();
+            header.set_device_minor(3).unwrap();
+        }
         header.set_cksum();
         let mut builder = Builder::new(&mut self.bytes);
         builder.append(&header, content).unwrap();
