@@ -13,7 +13,8 @@ impl Filesystem {
         let mut found = Self::default();
         // By the name that stands first, which the others link to.
         let mut groups: HashMap<Vec<u8>, Vec<Vec<u8>>> = HashMap::new();
-        for member in Archive::new(tar).entries().unwrap() {
+        let mut archive = Archive::new(tar);
+        for member in archive.entries().unwrap() {
             let mut member = member.unwrap();
             let name = clean(&member.path_bytes());
             if member.header().entry_type() == EntryType::Link {
@@ -27,6 +28,8 @@ impl Filesystem {
             }
         }
         found.link(groups.into_values());
+        // To its end, for the sake of a program that still writes.
+        std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).unwrap();
         found
     }
 
