@@ -3,6 +3,7 @@
 
 mod difference;
 mod disk;
+mod notation;
 mod said;
 mod tarred;
 
@@ -56,6 +57,26 @@ pub enum Kind {
     BlockDevice,
     Fifo,
     Socket,
+    /// A name that its directory lists and that is not found: so the kernel's overlay shows some whiteouts.
+    Listed,
+}
+
+impl Entry {
+    /// One of which nothing is known but what it is.
+    fn empty(kind: Kind) -> Self {
+        Self {
+            kind,
+            mode: 0,
+            owner: (0, 0),
+            size: 0,
+            mtime: (0, 0),
+            target: Vec::new(),
+            device: None,
+            xattrs: BTreeMap::new(),
+            content: None,
+            names: Some(Vec::new()),
+        }
+    }
 }
 
 impl Filesystem {

@@ -10,6 +10,7 @@
     reason = "all of it runs in tests, where a panic is the way to fail"
 )]
 
+mod disagreement;
 mod docker;
 mod engines;
 mod filesystem;
@@ -25,6 +26,7 @@ mod roundtrip;
 mod tarball;
 mod transcript;
 
+pub use disagreement::{DISAGREEMENTS, Disagreement, Verdict};
 pub use docker::Docker;
 pub use engines::Engines;
 pub use filesystem::{Difference, Entry, Field, Filesystem, Kind};

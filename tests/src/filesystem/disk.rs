@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
@@ -18,7 +19,13 @@ impl Filesystem {
         let mut ahead = vec![Vec::new()];
         while let Some(name) = ahead.pop() {
             let path = root.join(OsStr::from_bytes(&name));
-            let status = fs::symlink_metadata(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            let status = match fs::symlink_metadata(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    found.entries.insert(name, Entry::empty(Kind::Listed));
+                    continue;
+                }
+                status => status.unwrap_or_else(|e| panic!("{}: {e}", path.display())),
+            };
             if status.is_dir() {
                 for below in fs::read_dir(&path).unwrap() {
                     let below = below.unwrap().file_name();

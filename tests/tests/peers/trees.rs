@@ -155,22 +155,20 @@ fn theirs(ply: &Ply, image: &str) -> Vec<(Engine, Filesystem)> {
     timed("docker export", start);
 
     let (engines, start) = (Engines::new(), Instant::now());
-    let layout = engines.folder().join("layout");
-    let (from, to) =
-        (format!("docker-archive:{}", archive.display()), format!("oci:{}:image", layout.display()));
-    output(&mut engines.skopeo(&["copy", "-q", &from, &to]));
+    let layout = engines.layout(&archive);
     // Another config, and so another ID, than Docker's; of the same layers.
-    let config = output(&mut engines.skopeo(&["inspect", "--config", "--raw", &to]));
+    let copied = format!("oci:{}:image", layout.display());
+    let config = output(&mut engines.skopeo(&["inspect", "--config", "--raw", &copied]));
     let config: Value = serde_json::from_str(&config).unwrap();
     let layers: Value =
         serde_json::from_str(&ply.ok(["inspect", "-f", "{{json .RootFS.Layers}}", image])).unwrap();
     assert_eq!(config["rootfs"]["diff_ids"], layers, "{image}: skopeo");
     timed("skopeo copy", start);
     let start = Instant::now();
-    shown.push((Engine::Umoci, engines.unpacked_by_umoci(&layout, "image")));
+    shown.push((Engine::Umoci, engines.unpacked_by_umoci(&layout).unwrap()));
     timed("umoci unpack", start);
     let start = Instant::now();
-    let (mounted, mounted_layers) = engines.mounted_by_podman(&archive);
+    let (mounted, mounted_layers) = engines.mounted_by_podman(&archive).unwrap();
     timed("podman", start);
     assert_eq!(mounted_layers, layers, "{image}: podman");
     shown.push((Engine::Podman, mounted));

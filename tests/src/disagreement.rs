@@ -1,0 +1,172 @@
+//! Layers about which real engines disagree, what each makes of them, and what we do. docs/engines.md tells the same.
+
+use crate::{Made, Tarball, made};
+
+/// Layers, from the bottom up, that engines take differently.
+#[derive(Debug)]
+pub struct Disagreement {
+    /// What it is about; as in docs/engines.md.
+    pub about: &'static str,
+    /// Each layer's entries, as [`Tarball::told`] takes them.
+    pub layers: &'static [&'static [&'static str]],
+    /// What we show, as [`crate::Filesystem::told`] tells it.
+    pub ours: Verdict,
+    /// Docker Engine 20.10, with overlay2.
+    pub docker: Verdict,
+    /// podman 4.3, with overlay; but for the root, which it always makes 0555.
+    pub podman: Verdict,
+    /// umoci 0.4.
+    pub umoci: Verdict,
+}
+
+/// What an engine makes of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It refuses it.
+    Refused,
+    /// It shows this.
+    Shows(&'static str),
+}
+
+use Verdict::{Refused, Shows};
+
+impl Disagreement {
+    /// The image.
+    pub fn image(&self) -> Made {
+        let layer =
+            |entries: &&[&str]| entries.iter().fold(Tarball::new(), |tar, entry| tar.told(entry)).finish();
+        made(self.layers.iter().map(layer).collect())
+    }
+}
+
+/// All of them.
+pub const DISAGREEMENTS: &[Disagreement] = &[
+    Disagreement {
+        about: "the same name twice in one layer",
+        layers: &[&["0 a 1", "0 a 2"]],
+        ours: Shows("a=2"),
+        docker: Refused,
+        podman: Refused,
+        umoci: Shows("a=2"),
+    },
+    Disagreement {
+        about: "a file below a symbolic link of a lower layer",
+        layers: &[&["5 usr/", "5 usr/bin/", "2 bin > usr/bin"], &["0 bin/new 2"]],
+        ours: Shows("bin/ bin/new=2 usr/ usr/bin/"),
+        docker: Shows("bin/ bin/new=2 usr/ usr/bin/"),
+        podman: Shows("bin/ bin/new=2 usr/ usr/bin/"),
+        umoci: Shows("bin->usr/bin usr/ usr/bin/ usr/bin/new=2"),
+    },
+    Disagreement {
+        about: "a directory without an entry in an upper layer",
+        layers: &[&["5 d/ @700 :7:8", "0 d/a 1"], &["0 d/b 2"]],
+        ours: Shows("d/@700:7:8 d/a=1 d/b=2"),
+        docker: Shows("d/ d/a=1 d/b=2"),
+        podman: Shows("d/ d/a=1 d/b=2"),
+        umoci: Shows("d/@700:7:8 d/a=1 d/b=2"),
+    },
+    Disagreement {
+        about: "a hard link to a file of a lower layer",
+        layers: &[&["0 a 1"], &["1 b > a"]],
+        ours: Shows("a=1 b~a"),
+        docker: Refused,
+        podman: Refused,
+        umoci: Shows("a=1 b~a"),
+    },
+    Disagreement {
+        about: "mode and owner in a hard link's header",
+        layers: &[&["0 a 1", "1 b > a @600 :7:8"]],
+        ours: Shows("a=1@600:7:8 b~a"),
+        docker: Shows("a=1@600:7:8 b~a"),
+        podman: Shows("a=1@600:7:8 b~a"),
+        umoci: Shows("a=1 b~a"),
+    },
+    Disagreement {
+        about: "a hard link to what comes later in its layer",
+        layers: &[&["1 b > a", "0 a 1"]],
+        ours: Shows("a=1 b~a"),
+        docker: Refused,
+        podman: Refused,
+        umoci: Refused,
+    },
+    Disagreement {
+        about: "an opaque marker in the root",
+        layers: &[&["0 a 1"], &["0 .wh..wh..opq", "0 b 2"]],
+        ours: Shows("b=2"),
+        docker: Shows("a=1 b=2"),
+        podman: Shows("a=1 b=2"),
+        umoci: Shows("b=2"),
+    },
+    Disagreement {
+        about: "an entry for the root",
+        layers: &[&["5 ./ @711", "0 a 1"]],
+        ours: Shows("/@711 a=1"),
+        docker: Shows("a=1"),
+        podman: Shows("a=1"),
+        umoci: Shows("/@711 a=1"),
+    },
+    Disagreement {
+        about: "names that climb",
+        layers: &[&["5 d/", "0 d/../a 1", "0 ../../b 2", "0 /c 3"]],
+        ours: Shows("a=1 b=2 c=3 d/"),
+        docker: Shows("a=1 b=2 c=3 d/"),
+        podman: Shows("a=1 b=2 c=3 d/"),
+        umoci: Shows("a=1 b=2 c=3 d/"),
+    },
+    Disagreement {
+        about: "a hard link out of the root to what is not there",
+        layers: &[&["0 a 1", "1 b > ../../x"]],
+        ours: Refused,
+        docker: Refused,
+        podman: Refused,
+        umoci: Refused,
+    },
+    Disagreement {
+        about: "a hard link out of the root that leads to a file of it, once clamped",
+        layers: &[&["0 a 1", "1 b > ../../a"]],
+        ours: Refused,
+        docker: Shows("a=1 b~a"),
+        podman: Shows("a=1 b~a"),
+        umoci: Shows("a=1 b~a"),
+    },
+    Disagreement {
+        about: "attributes of the kernel's overlay",
+        layers: &[&["5 d/", "0 d/a 1"], &["5 d/ +trusted.overlay.opaque=y", "0 d/b 2"]],
+        ours: Shows("d/ d/a=1 d/b=2"),
+        docker: Shows("d/ d/b=2"),
+        podman: Shows("d/ d/b=2"),
+        umoci: Shows("d/ d/a=1 d/b=2"),
+    },
+    Disagreement {
+        about: "a whiteout below what is a file",
+        layers: &[&["5 rep/", "0 rep/o 1"], &["0 rep 2", "0 rep/.wh.o"]],
+        ours: Shows("rep=2"),
+        docker: Refused,
+        podman: Shows("rep=2"),
+        umoci: Shows("rep=2"),
+    },
+    Disagreement {
+        about: "a whiteout in a directory that no lower layer has",
+        layers: &[&["0 a 1"], &["0 d/.wh.b"]],
+        ours: Shows("a=1 d/"),
+        docker: Shows("a=1 d/ d/b?"),
+        podman: Shows("a=1 d/ d/b?"),
+        umoci: Shows("a=1"),
+    },
+    Disagreement {
+        about: "a volume label",
+        layers: &[&["V label", "0 a 1"]],
+        ours: Shows("a=1"),
+        docker: Refused,
+        podman: Refused,
+        umoci: Refused,
+    },
+    Disagreement {
+        about: "a dump directory",
+        layers: &[&["D d/", "0 a 1"]],
+        ours: Shows("a=1"),
+        docker: Refused,
+        podman: Refused,
+        umoci: Refused,
+    },
+];
