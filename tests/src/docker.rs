@@ -100,6 +100,36 @@ impl Docker {
         Filesystem::on_disk(&Overlay::of(&layers).path())
     }
 
+    /// The files of an archive's image, as the engine's own containerd unpacks and mounts them; or why it does not.
+    ///
+    /// # Errors
+    /// What it says.
+    pub fn mounted_by_containerd(&self, archive: &Path, image: &str) -> Result<Filesystem, String> {
+        let ctr = |args: &[&str]| {
+            let mut ctr = Command::new("ctr");
+            ctr.arg("-a").arg(self.folder.path().join("exec/containerd/containerd.sock"));
+            ctr.args(["-n", "tests", "images"]).args(args);
+            ctr
+        };
+        let name = match image.contains('/') {
+            true => format!("docker.io/{image}"),
+            false => format!("docker.io/library/{image}"),
+        };
+        let imported = crate::run(&mut ctr(&["import", archive.to_str().unwrap()]));
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().to_str().unwrap();
+        let found = if imported.code == Some(0) {
+            output(&mut ctr(&["mount", &name, path]));
+            let found = Filesystem::on_disk(place.path());
+            output(&mut ctr(&["unmount", "--rm", path]));
+            Ok(found)
+        } else {
+            Err(imported.stderr)
+        };
+        output(&mut ctr(&["rm", "--sync", &name]));
+        found
+    }
+
     /// The files of a container of an image, as `docker export` packs them.
     pub fn exported(&self, image: &str) -> Filesystem {
         let container = self.ok(&["create", "--network", "none", image, "no-command"]);

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use ply_tests::{DISAGREEMENTS, Docker, Engines, Filesystem, Ply, Verdict, archive_of, needs, run};
 
-use crate::{DOCKER, PODMAN, SKOPEO, UMOCI};
+use crate::{CTR, DOCKER, PODMAN, SKOPEO, UMOCI};
 
 #[test]
 fn engines_do_as_is_said_of_them() {
-    if !needs(&[DOCKER, PODMAN, SKOPEO, UMOCI]) {
+    if !needs(&[CTR, DOCKER, PODMAN, SKOPEO, UMOCI]) {
         return;
     }
     let (ply, engines, mut wrong) = (Ply::new(), Engines::new(), Vec::new());
@@ -27,6 +27,8 @@ fn engines_do_as_is_said_of_them() {
             }
         };
         check("docker", docker(&archive, &name), case.docker);
+        let containerd = Docker::shared().mounted_by_containerd(&archive, &name);
+        check("containerd", containerd, case.containerd);
         check("umoci", engines.unpacked_by_umoci(&engines.layout(&archive)), case.umoci);
         // Its root is 0555 whatever the image says, which is a row of its own in `trees`.
         let podman = engines.mounted_by_podman(&archive).map(|(mut shown, _)| {

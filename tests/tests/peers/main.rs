@@ -10,6 +10,8 @@ mod trees;
 
 /// Program and Debian package.
 pub(crate) const DOCKER: (&str, &str) = ("dockerd", "docker.io");
+/// Comes with Docker, which starts a containerd of its own.
+pub(crate) const CTR: (&str, &str) = ("ctr", "containerd");
 pub(crate) const SKOPEO: (&str, &str) = ("skopeo", "skopeo");
 pub(crate) const PODMAN: (&str, &str) = ("podman", "podman");
 pub(crate) const UMOCI: (&str, &str) = ("umoci", "umoci");

@@ -1,5 +1,6 @@
 //! What real engines show otherwise, and why: each row is a difference that is known and no fault of ours.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use ply_tests::{Difference, Entry, Field};
@@ -11,6 +12,8 @@ pub(super) enum Engine {
     Overlay2,
     /// `docker export` of a container that never ran.
     Export,
+    /// `ctr images mount`, of containerd.
+    Containerd,
     /// `umoci unpack`.
     Umoci,
     /// `podman image mount`.
@@ -19,9 +22,8 @@ pub(super) enum Engine {
 
 /// A difference that is known.
 pub(super) struct Exception {
-    pub(super) engine: Engine,
-    /// On this image alone; else on all, and needed on `edge`.
-    pub(super) image: Option<&'static str>,
+    /// Whose; `edge` shows it with each of them.
+    pub(super) engines: &'static [Engine],
     pub(super) field: Field,
     pub(super) holds: fn(&Difference) -> bool,
     pub(super) why: &'static str,
@@ -29,7 +31,7 @@ pub(super) struct Exception {
 
 impl fmt::Debug for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}, {:?}: {}", self.engine, self.field, self.why)
+        write!(f, "{:?}: {}", self.field, self.why)
     }
 }
 
@@ -51,108 +53,66 @@ const ABOVE: [&str; 4] = ["dev", "etc", "proc", "sys"];
 
 pub(super) const EXCEPTIONS: &[Exception] = &[
     Exception {
-        engine: Engine::Overlay2,
-        image: None,
+        engines: &[Engine::Overlay2, Engine::Containerd],
         field: Field::Mode,
         holds: |found| is_root(found) && theirs(found).mode == 0o755,
         why: "an entry for the root is not applied, as seen with an image of that alone",
     },
     Exception {
-        engine: Engine::Overlay2,
-        image: None,
-        field: Field::Time,
-        holds: |found| is_root(found) && was_made_now(found),
-        why: "the same: it is from when the image was loaded",
-    },
-    Exception {
-        engine: Engine::Overlay2,
-        image: None,
-        field: Field::Time,
-        holds: is_beyond_go,
-        why: OF_TIMES,
-    },
-    Exception {
-        engine: Engine::Overlay2,
-        image: None,
-        field: Field::Xattrs,
-        holds: has_no_empty_ones,
-        why: OF_EMPTY_XATTRS,
-    },
-    Exception {
-        engine: Engine::Export,
-        image: None,
-        field: Field::Presence,
-        holds: |found| is_one_of(found, &ABOVE) && found.ours.is_none(),
-        why: "made above what every container has",
-    },
-    Exception {
-        engine: Engine::Export,
-        image: None,
-        field: Field::Time,
-        holds: |found| is_one_of(found, &ABOVE) && was_made_now(found),
-        why: "what every container has was made in it",
-    },
-    Exception {
-        engine: Engine::Export,
-        image: None,
-        field: Field::Time,
-        holds: |found| theirs(found).mtime == (ours(found).mtime.0, 0),
-        why: "moby's archive.FileInfoHeader cuts times to the second",
-    },
-    Exception { engine: Engine::Export, image: None, field: Field::Time, holds: is_beyond_go, why: OF_TIMES },
-    Exception {
-        engine: Engine::Export,
-        image: None,
-        field: Field::Xattrs,
-        holds: |found| {
-            let mut kept = ours(found).xattrs.clone();
-            kept.retain(|name, _| name == b"security.capability");
-            theirs(found).xattrs == kept
-        },
-        why: "of extended attributes, moby's ReadSecurityXattrToTarHeader packs capabilities alone",
-    },
-    Exception {
-        engine: Engine::Umoci,
-        image: None,
-        field: Field::Time,
-        holds: |found| ours(found).mtime.0 > LAST_NANOSECOND && theirs(found).mtime.0 < 0,
-        why: "counts nanoseconds since 1970 in 64 bits, which end in 2262",
-    },
-    Exception {
-        engine: Engine::Umoci,
-        image: None,
-        field: Field::Xattrs,
-        holds: has_no_empty_ones,
-        why: OF_EMPTY_XATTRS,
-    },
-    Exception {
-        engine: Engine::Podman,
-        image: None,
+        engines: &[Engine::Podman],
         field: Field::Mode,
         holds: |found| is_root(found) && theirs(found).mode == 0o555,
         why: "containers/storage's overlay makes each layer's root 0555, and does not apply an entry for it",
     },
     Exception {
-        engine: Engine::Podman,
-        image: None,
+        engines: &[Engine::Overlay2, Engine::Containerd, Engine::Podman],
         field: Field::Time,
         holds: |found| is_root(found) && was_made_now(found),
-        why: "the same: it is from when the image was loaded",
+        why: "the root is from when the image was loaded, whatever an entry for it says",
     },
-    Exception { engine: Engine::Podman, image: None, field: Field::Time, holds: is_beyond_go, why: OF_TIMES },
     Exception {
-        engine: Engine::Podman,
-        image: None,
+        engines: &[Engine::Overlay2, Engine::Export, Engine::Containerd, Engine::Podman],
+        field: Field::Time,
+        holds: |found| !(0..=LAST_NANOSECOND).contains(&ours(found).mtime.0) && theirs(found).mtime == (0, 0),
+        why: "moby's system.Chtimes, and what came of it, sets 0 for times before 1970 and beyond 2262",
+    },
+    Exception {
+        engines: &[Engine::Umoci],
+        field: Field::Time,
+        holds: |found| ours(found).mtime.0 > LAST_NANOSECOND && theirs(found).mtime.0 < 0,
+        why: "it counts nanoseconds since 1970 in 64 bits, which end in 2262",
+    },
+    Exception {
+        engines: &[Engine::Overlay2, Engine::Umoci, Engine::Podman],
         field: Field::Xattrs,
-        holds: has_no_empty_ones,
-        why: OF_EMPTY_XATTRS,
+        holds: |found| theirs(found).xattrs == kept(found, |_, value| !value.is_empty()),
+        why: "Go's tar.Header.Xattrs has no empty ones; containerd reads PAXRecords, and has them, as has GNU tar",
+    },
+    Exception {
+        engines: &[Engine::Export],
+        field: Field::Xattrs,
+        holds: |found| theirs(found).xattrs == kept(found, |name, _| name == b"security.capability"),
+        why: "of extended attributes, moby's ReadSecurityXattrToTarHeader packs capabilities alone",
+    },
+    Exception {
+        engines: &[Engine::Export],
+        field: Field::Presence,
+        holds: |found| is_one_of(found, &ABOVE) && found.ours.is_none(),
+        why: "made above what every container has",
+    },
+    Exception {
+        engines: &[Engine::Export],
+        field: Field::Time,
+        holds: |found| is_one_of(found, &ABOVE) && was_made_now(found),
+        why: "what every container has was made in it",
+    },
+    Exception {
+        engines: &[Engine::Export],
+        field: Field::Time,
+        holds: |found| theirs(found).mtime == (ours(found).mtime.0, 0),
+        why: "moby's archive.FileInfoHeader cuts times to the second",
     },
 ];
-
-const OF_EMPTY_XATTRS: &str = "Go's archive/tar takes a pax record with no value for none at all, as POSIX has it; \
-                               GNU tar, which wrote this one, brings an empty attribute back";
-
-const OF_TIMES: &str = "moby's system.Chtimes sets 0 for times before 1970 and beyond 2262";
 
 /// The second in which nanoseconds since 1970 are too many for 64 bits.
 const LAST_NANOSECOND: i64 = i64::MAX / 1_000_000_000;
@@ -180,12 +140,9 @@ fn was_made_now(found: &Difference) -> bool {
     (now - 3600..=now).contains(&theirs(found).mtime.0)
 }
 
-fn has_no_empty_ones(found: &Difference) -> bool {
-    let mut kept = ours(found).xattrs.clone();
-    kept.retain(|_, value| !value.is_empty());
-    theirs(found).xattrs == kept
-}
-
-fn is_beyond_go(found: &Difference) -> bool {
-    !(0..=LAST_NANOSECOND).contains(&ours(found).mtime.0) && theirs(found).mtime == (0, 0)
+/// Our extended attributes that are kept by a rule.
+fn kept(found: &Difference, rule: fn(&[u8], &[u8]) -> bool) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut xattrs = ours(found).xattrs.clone();
+    xattrs.retain(|name, value| rule(name, value));
+    xattrs
 }
