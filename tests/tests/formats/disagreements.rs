@@ -1,6 +1,6 @@
 //! Layers that real engines take differently: what we make of them. What the engines do is in `peers`.
 
-use ply_tests::{DISAGREEMENTS, Filesystem, Ply, Verdict, archive_of};
+use ply_tests::{DISAGREEMENTS, Disagreement, Filesystem, Ply, Verdict, archive_of};
 
 #[test]
 fn layers_that_engines_take_differently() {
@@ -21,4 +21,16 @@ fn layers_that_engines_take_differently() {
             }
         }
     }
+}
+
+#[test]
+fn documentation_says_the_same() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/engines.md");
+    let documented = std::fs::read_to_string(path).unwrap();
+    let missing: Vec<String> = DISAGREEMENTS
+        .iter()
+        .map(Disagreement::row)
+        .filter(|row| !documented.lines().any(|l| l == row))
+        .collect();
+    assert!(missing.is_empty(), "docs/engines.md lacks these rows:\n{}", missing.join("\n"));
 }

@@ -86,7 +86,9 @@ fn compare(archive: &Path, image: &str) {
         let unneeded = EXCEPTIONS.iter().zip(&needed).filter(|(exception, needed)| {
             !**needed && exception.engines.contains(engine) && image == "edge:1"
         });
-        wrong.extend(unneeded.map(|(exception, _)| format!("{engine:?} needs no exception {exception:?}")));
+        wrong.extend(
+            unneeded.map(|(exception, _)| format!("{engine:?} does not need the exception {exception}")),
+        );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -29,10 +29,33 @@ pub(super) struct Exception {
     pub(super) why: &'static str,
 }
 
-impl fmt::Debug for Exception {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {}", self.field, self.why)
+impl Engine {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Overlay2 => "Docker",
+            Self::Export => "`docker export`",
+            Self::Containerd => "containerd",
+            Self::Umoci => "umoci",
+            Self::Podman => "podman",
+        }
     }
+}
+
+/// Its row in docs/engines.md.
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let engines: Vec<&str> = self.engines.iter().map(|engine| engine.name()).collect();
+        write!(f, "| {} | {:?} | {} |", engines.join(", "), self.field, self.why)
+    }
+}
+
+#[test]
+fn documentation_has_the_same_exceptions() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/engines.md");
+    let documented = std::fs::read_to_string(path).unwrap();
+    let rows = EXCEPTIONS.iter().map(ToString::to_string);
+    let missing: Vec<String> = rows.filter(|row| !documented.lines().any(|line| line == row)).collect();
+    assert!(missing.is_empty(), "docs/engines.md lacks these rows:\n{}", missing.join("\n"));
 }
 
 /// What every container of Docker has, whatever its image has there; `docker export` shows it, and it is not compared.
@@ -74,7 +97,7 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         engines: &[Engine::Overlay2, Engine::Export, Engine::Containerd, Engine::Podman],
         field: Field::Time,
         holds: |found| !(0..=LAST_NANOSECOND).contains(&ours(found).mtime.0) && theirs(found).mtime == (0, 0),
-        why: "moby's system.Chtimes, and what came of it, sets 0 for times before 1970 and beyond 2262",
+        why: "moby's `system.Chtimes`, and what came of it, sets 0 for times before 1970 and beyond 2262",
     },
     Exception {
         engines: &[Engine::Umoci],
@@ -86,13 +109,13 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         engines: &[Engine::Overlay2, Engine::Umoci, Engine::Podman],
         field: Field::Xattrs,
         holds: |found| theirs(found).xattrs == kept(found, |_, value| !value.is_empty()),
-        why: "Go's tar.Header.Xattrs has no empty ones; containerd reads PAXRecords, and has them, as has GNU tar",
+        why: "Go's `tar.Header.Xattrs` has no empty ones; containerd reads `PAXRecords`, and has them, as has GNU tar",
     },
     Exception {
         engines: &[Engine::Export],
         field: Field::Xattrs,
         holds: |found| theirs(found).xattrs == kept(found, |name, _| name == b"security.capability"),
-        why: "of extended attributes, moby's ReadSecurityXattrToTarHeader packs capabilities alone",
+        why: "of extended attributes, moby's `ReadSecurityXattrToTarHeader` packs capabilities alone",
     },
     Exception {
         engines: &[Engine::Export],
@@ -110,7 +133,7 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         engines: &[Engine::Export],
         field: Field::Time,
         holds: |found| theirs(found).mtime == (ours(found).mtime.0, 0),
-        why: "moby's archive.FileInfoHeader cuts times to the second",
+        why: "moby's `archive.FileInfoHeader` cuts times to the second",
     },
 ];
 
