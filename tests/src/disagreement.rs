@@ -65,7 +65,7 @@ impl Disagreement {
 fn written(entry: &str) -> String {
     let (kind, rest) = entry.split_once(' ').unwrap();
     let arrow = if kind == "1" { "~" } else { "->" };
-    let label = if matches!(kind, "V" | "D") { format!("{kind}:") } else { String::new() };
+    let label = if matches!(kind, "S" | "V" | "D") { format!("{kind}:") } else { String::new() };
     let (rest, attribute) = rest.split_once(" +").unwrap_or((rest, ""));
     let attribute =
         attribute.split('=').next().filter(|name| !name.is_empty()).map(|name| format!("+{name}"));
@@ -227,6 +227,16 @@ pub const DISAGREEMENTS: &[Disagreement] = &[
         podman: Shows("a=1 d/ d/b?"),
         umoci: Shows("a=1"),
         why: "the directory is implied; the name is not there, and so it is not listed",
+    },
+    Disagreement {
+        about: "a sparse file as GNU tar writes it",
+        layers: &[&["S a 1"]],
+        ours: Shows("a=1"),
+        docker: Refused,
+        containerd: Refused,
+        podman: Refused,
+        umoci: Refused,
+        why: "it is a file; the map of its pieces is checked",
     },
     Disagreement {
         about: "a volume label",

@@ -132,11 +132,25 @@ fn plain_header(kind: EntryType, name: &str, target: &str, size: usize) -> Heade
     header.set_mode(if kind == EntryType::Directory { 0o755 } else { 0o644 });
     header.set_size(size as u64);
     header.set_mtime(MADE);
+    if kind == EntryType::GNUSparse {
+        // The map is in GNU's header alone: one piece, and no hole.
+        *header.as_mut_bytes() = gnu_sparse(&header, size);
+    }
     if kind == EntryType::Char {
         header.set_device_major(1).unwrap();
         header.set_device_minor(3).unwrap();
     }
     header
+}
+
+fn gnu_sparse(plain: &Header, size: usize) -> [u8; 512] {
+    let mut header = Header::new_gnu();
+    header.as_mut_bytes()[..157].copy_from_slice(&plain.as_bytes()[..157]);
+    let fields = header.as_gnu_mut().unwrap();
+    let octal = |number: usize| -> [u8; 12] { format!("{number:011o}\0").into_bytes().try_into().unwrap() };
+    (fields.sparse[0].offset, fields.sparse[0].numbytes) = (octal(0), octal(size));
+    fields.realsize = octal(size);
+    *header.as_bytes()
 }
 
 /// Compressed by gzip: flate2's encoder.
