@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::mount::Mounted;
 use crate::{Filesystem, Overlay, output};
 
 /// Starts the daemon, waits until its input ends, and stops it by its ID; then nothing of it is left. As the shell
@@ -120,7 +121,9 @@ impl Docker {
         let path = place.path().to_str().unwrap();
         let found = if imported.code == Some(0) {
             output(&mut ctr(&["mount", &name, path]));
+            let mounted = Mounted(place.path().to_owned());
             let found = Filesystem::on_disk(place.path());
+            drop(mounted);
             output(&mut ctr(&["unmount", "--rm", path]));
             Ok(found)
         } else {

@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::mount::Mounted;
 use crate::{Filesystem, output, run};
 
 /// Storage for podman and buildah, in a temporary folder.
@@ -86,7 +87,8 @@ impl Engines {
             podman.args(["--storage-driver", "overlay"]).args(args).env("TMPDIR", self.folder.path());
             podman
         };
-        let _over = Unmounted(root.join("overlay"));
+        // Its folder of layers is a mount of its own, and images are mounted below.
+        let _mounted = Mounted(root.join("overlay"));
         let loaded = run(&mut podman(&["load", "-q", "-i", archive.to_str().unwrap()]));
         if loaded.code != Some(0) {
             return Err(loaded.stderr);
@@ -111,14 +113,5 @@ impl Engines {
             .args(args)
             .env("TMPDIR", self.folder.path());
         command
-    }
-}
-
-/// podman's folder of layers, which is a mount of its own and may have images mounted in it.
-struct Unmounted(PathBuf);
-
-impl Drop for Unmounted {
-    fn drop(&mut self) {
-        let _ = crate::run(Command::new("umount").arg("--recursive").arg(&self.0));
     }
 }

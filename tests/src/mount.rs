@@ -1,6 +1,6 @@
 //! The kernel's own union of directories.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -8,7 +8,19 @@ use tempfile::TempDir;
 /// An overlay of directories that cannot be written, mounted until it is dropped.
 #[derive(Debug)]
 pub struct Overlay {
+    // Dropped before its folder.
+    _mounted: Mounted,
     folder: TempDir,
+}
+
+/// What is mounted at a path or below it, until this is dropped, however a test ends.
+#[derive(Debug)]
+pub(crate) struct Mounted(pub(crate) PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = crate::run(Command::new("umount").args(["--recursive", "--quiet"]).arg(&self.0));
+    }
 }
 
 impl Overlay {
@@ -30,17 +42,12 @@ impl Overlay {
         let mut mount = Command::new("mount");
         mount.args(["-t", "overlay", "overlay", "-o", &options, "merged"]).current_dir(folder.path());
         crate::output(&mut mount);
-        Self { folder }
+        let mounted = Mounted(folder.path().join("merged"));
+        Self { _mounted: mounted, folder }
     }
 
     /// Where it shows.
-    pub fn path(&self) -> std::path::PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.folder.path().join("merged")
-    }
-}
-
-impl Drop for Overlay {
-    fn drop(&mut self) {
-        let _ = crate::run(Command::new("umount").arg(self.path()));
     }
 }
