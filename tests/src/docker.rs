@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::output;
+use crate::mount::Mounted;
+use crate::{Filesystem, Overlay, output};
 
 /// Starts the daemon, waits until its input ends, and stops it by its ID; then nothing of it is left. As the shell
 /// outlives the test, the daemon is stopped however the test ends.
@@ -81,6 +82,65 @@ impl Docker {
     pub fn inspect(&self, image: &str) -> Value {
         let all: Value = serde_json::from_str(&self.ok(&["image", "inspect", image])).unwrap();
         all[0].clone()
+    }
+
+    /// The files of an image as its storage driver `overlay2` stacks them.
+    pub fn merged(&self, image: &str) -> Filesystem {
+        let driver = &self.inspect(image)["GraphDriver"];
+        assert_eq!(
+            driver["Name"], "overlay2",
+            "Docker must lie on a filesystem that can be under an overlay"
+        );
+        let data = |key: &str| driver["Data"][key].as_str().unwrap_or_default().to_owned();
+        let (top, below) = (data("UpperDir"), data("LowerDir"));
+        let layers: Vec<&Path> = std::iter::once(&*top)
+            .chain(below.split(':'))
+            .filter(|path| !path.is_empty())
+            .map(Path::new)
+            .collect();
+        Filesystem::on_disk(&Overlay::of(&layers).path())
+    }
+
+    /// The files of an archive's image, as the engine's own containerd unpacks and mounts them; or why it does not.
+    ///
+    /// # Errors
+    /// What it says.
+    pub fn mounted_by_containerd(&self, archive: &Path, image: &str) -> Result<Filesystem, String> {
+        let ctr = |args: &[&str]| {
+            let mut ctr = Command::new("ctr");
+            ctr.arg("-a").arg(self.folder.path().join("exec/containerd/containerd.sock"));
+            ctr.args(["-n", "tests", "images"]).args(args);
+            ctr
+        };
+        let name = match image.contains('/') {
+            true => format!("docker.io/{image}"),
+            false => format!("docker.io/library/{image}"),
+        };
+        let imported = crate::run(&mut ctr(&["import", archive.to_str().unwrap()]));
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().to_str().unwrap();
+        let found = if imported.code == Some(0) {
+            output(&mut ctr(&["mount", &name, path]));
+            let mounted = Mounted(place.path().to_owned());
+            let found = Filesystem::on_disk(place.path());
+            drop(mounted);
+            output(&mut ctr(&["unmount", "--rm", path]));
+            Ok(found)
+        } else {
+            Err(imported.stderr)
+        };
+        output(&mut ctr(&["rm", "--sync", &name]));
+        found
+    }
+
+    /// The files of a container of an image, as `docker export` packs them.
+    pub fn exported(&self, image: &str) -> Filesystem {
+        let container = self.ok(&["create", "--network", "none", image, "no-command"]);
+        let mut export = self.command(&["export", &container]).stdout(Stdio::piped()).spawn().unwrap();
+        let found = Filesystem::in_tar(export.stdout.take().unwrap());
+        assert!(export.wait().unwrap().success(), "docker export of {image}");
+        self.ok(&["rm", &container]);
+        found
     }
 }
 

@@ -10,10 +10,13 @@
     reason = "all of it runs in tests, where a panic is the way to fail"
 )]
 
+mod disagreement;
 mod docker;
 mod engines;
+mod filesystem;
 mod image;
 mod listing;
+mod mount;
 mod oci;
 mod peer;
 mod pipe;
@@ -23,10 +26,13 @@ mod roundtrip;
 mod tarball;
 mod transcript;
 
+pub use disagreement::{DISAGREEMENTS, Disagreement, Verdict};
 pub use docker::Docker;
 pub use engines::Engines;
+pub use filesystem::{Difference, Entry, Field, Filesystem, Kind};
 pub use image::{Made, archive_of, hex, host_architecture, layer, listed, made, sha256};
 pub use listing::{Listing, listing};
+pub use mount::Overlay;
 pub use oci::{Layout, descriptor, named};
 pub use peer::{edge, needs, others, output, run, skipped};
 pub use pipe::Input;

@@ -69,7 +69,10 @@ fn real_images() -> PathBuf {
 pub fn edge() -> &'static Path {
     static EDGE: OnceLock<PathBuf> = OnceLock::new();
     EDGE.get_or_init(|| {
-        let folder = target().join("real-images-small");
+        // Of another script it would be another image.
+        let script =
+            ["build.sh", "Dockerfile.edge"].map(|file| std::fs::read(real_images().join(file)).unwrap());
+        let folder = target().join(format!("real-images-small-{:.12}", crate::hex(&script.concat())));
         if !folder.join("edge.inspect.json").is_file() {
             let fresh = tempfile::tempdir_in(target()).unwrap();
             output(Command::new("bash").arg(real_images().join("build.sh")).arg(fresh.path()).arg("small"));

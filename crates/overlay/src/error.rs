@@ -2,11 +2,11 @@ use std::fmt;
 
 use ply_tree::{TreeError, path::printable};
 
-/// Why layers make no union. Layers are counted from 0, the bottom.
+/// Why layers make no union. Layers are counted from 0, the bottom; in messages from 1, as people count.
 #[derive(Debug, thiserror::Error)]
 pub enum OverlayError {
     /// What lies behind a layer is damaged or cannot be read.
-    #[error("layer {layer}")]
+    #[error("layer {}", layer.saturating_add(1))]
     Layer {
         /// Which one; of two trees that are compared, the first is 0.
         layer: usize,
@@ -14,7 +14,10 @@ pub enum OverlayError {
         source: TreeError,
     },
     /// A hard link of a layer to a file below does not lead to one.
-    #[error("layer {layer}: {}: hard link to {}, which {fault}", printable(entry), printable(target))]
+    #[error(
+        "layer {}: {}: hard link to {}, which {fault}",
+        layer.saturating_add(1), printable(entry), printable(target)
+    )]
     Link {
         /// The layer with the link.
         layer: usize,
@@ -50,7 +53,7 @@ impl From<OverlayError> for TreeError {
     fn from(error: OverlayError) -> Self {
         match error {
             OverlayError::Layer { layer, source } => {
-                Self::View { what: format!("layer {layer}"), source: source.into() }
+                Self::View { what: format!("layer {}", layer.saturating_add(1)), source: source.into() }
             }
             OverlayError::Link { .. } => {
                 Self::View { what: "the union of the layers".to_owned(), source: error.into() }

@@ -328,7 +328,7 @@ fn several_layers_as_one() {
     check(&["a=1", ".a b^a"], ".a b=1");
     check(&["b^a", "c^b d^e/f"], "b^a c^a d^e/f");
     check(&["b^a", "a=1", "c^b d^a"], "a=1 b^a c^a d~a");
-    let link = |target: &str, fault: &str| format!("layer 1: /b: hard link to /{target}, which {fault}");
+    let link = |target: &str, fault: &str| format!("layer 2: /b: hard link to /{target}, which {fault}");
     check(&[".a", "b^a"], &link("a", "is not in the layers below"));
     check(&["d/!", "b^d/x"], &link("d/x", "is not in the layers below"));
     check(&["d=1", "b^d/x"], &link("d/x", "is not in the layers below"));

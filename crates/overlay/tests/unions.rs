@@ -119,13 +119,13 @@ fn hard_links() {
     let missing = |layer, entry: &str, target: &str| {
         format!("layer {layer}: /{entry}: hard link to /{target}, which is not in the layers below")
     };
-    check(&["b^a"], &missing(0, "b", "a"));
-    check(&["b=1", "a=1 d/b^a"], &missing(1, "d/b", "a"));
-    check(&["a=1", ".a", "b^a"], &missing(2, "b", "a"));
-    check(&["a=1", "b^nothing", "c^b", ".b"], &missing(1, "b", "nothing"));
-    check(&["d/x=1", "d=1", "b^d/x"], &missing(2, "b", "d/x"));
-    check(&["d/x=1 l->d", "b^l/x"], &missing(1, "b", "l/x"));
-    check(&["d/x=1", "b^d"], "layer 1: /b: hard link to /d, which is a directory");
+    check(&["b^a"], &missing(1, "b", "a"));
+    check(&["b=1", "a=1 d/b^a"], &missing(2, "d/b", "a"));
+    check(&["a=1", ".a", "b^a"], &missing(3, "b", "a"));
+    check(&["a=1", "b^nothing", "c^b", ".b"], &missing(2, "b", "nothing"));
+    check(&["d/x=1", "d=1", "b^d/x"], &missing(3, "b", "d/x"));
+    check(&["d/x=1 l->d", "b^l/x"], &missing(2, "b", "l/x"));
+    check(&["d/x=1", "b^d"], "layer 2: /b: hard link to /d, which is a directory");
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 fn a_layer_that_fails_is_named() {
     let good = layer("a=1");
     let views: [&dyn TreeView; 2] = [&good, &Broken];
-    let expect = "layer 1: the index: bad checksum";
+    let expect = "layer 2: the index: bad checksum";
     assert_eq!(chain(&merge(&views, keep).unwrap_err()), expect);
     let stack = Stack::new(&views).unwrap();
     assert_eq!(chain(&find(&stack, b"a", Last::Keep).unwrap_err()), expect);
@@ -268,7 +268,7 @@ fn a_layer_that_fails_is_named() {
     let stack = Stack::new(&views).unwrap();
     assert_eq!(
         chain(&find(&stack, b"d/b", Last::Keep).unwrap_err()),
-        "the union of the layers: layer 1: /d/b: hard link to /a, which is not in the layers below"
+        "the union of the layers: layer 2: /d/b: hard link to /a, which is not in the layers below"
     );
     assert_eq!(stack.origin(stack.root()), Some(Origin { layer: 1, id: Tree::ROOT }));
 }

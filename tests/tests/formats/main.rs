@@ -5,6 +5,7 @@
 //! that are not at hand (kaniko, bazel, jib), and what the formats allow and engines seldom write.
 
 mod compression;
+mod disagreements;
 mod docker;
 mod oci;
 mod platforms;

@@ -3,5 +3,6 @@
 
 mod damage;
 mod documents;
+mod layers;
 mod layouts;
 mod links;
