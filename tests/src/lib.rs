@@ -29,7 +29,7 @@ pub use image::{Made, archive_of, hex, host_architecture, layer, listed, made, s
 pub use listing::{Listing, listing};
 pub use oci::{Layout, descriptor, named};
 pub use peer::{edge, needs, others, output, run, skipped};
-pub use pipe::Input;
+pub use pipe::{Input, feed};
 pub use ply::{Ply, Ran, binary, family};
 pub use refusal::Guarded;
 pub use roundtrip::{Expected, members, round_trip, round_trip_folder};

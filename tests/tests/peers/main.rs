@@ -2,6 +2,7 @@
 
 mod docker;
 mod inspect;
+mod made;
 mod oci;
 mod others;
 mod podman;
