@@ -179,25 +179,31 @@ fn noise() -> Vec<u8> {
     (0..100_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).rotate_left(n % 31).to_le_bytes()).collect()
 }
 
-/// A layer that is damaged is noticed before an image is made of it.
+/// A layer that is damaged is noticed before an image is made of it; the lowest ones stay, and are not read.
 #[test]
 fn a_damaged_layer_is_not_squashed() {
     let image = Made::of(&["one", "two"]);
-    let mut layout = Layout::default();
-    let blobs = image.layers.iter().map(|plain| gzip(plain)).collect::<Vec<_>>();
-    let digest = hex(&blobs[1]);
-    let manifest = layout.image(&image, "application/vnd.oci.image.layer.v1.tar+gzip", blobs.clone());
-    let archive = layout.list(named(manifest, "io.containerd.image.name", "docker.io/library/app:1")).tar();
-    let ply = Ply::new();
-    let path = ply.write("app.tar", archive.finish());
-    assert_eq!(ply.load(Input::File, &path, &[]).code, Some(0));
-    let mut damaged = blobs[1].clone();
-    let middle = damaged.len() / 2;
-    damaged[middle] ^= 1;
-    std::fs::write(ply.store().join("blobs/sha256").join(&digest), damaged).unwrap();
-    let ran = ply.run(["squash", "app:1", "-t", "flat:1"]);
-    assert_eq!((ran.code, ran.text()), (Some(1), ""), "{}", ran.stderr);
-    assert_eq!(ply.run(["inspect", "flat:1"]).code, Some(1));
+    let gzipped: Vec<Vec<u8>> = image.layers.iter().map(|plain| gzip(plain)).collect();
+    for (kind, blobs) in [("tar+gzip", gzipped), ("tar", image.layers.clone())] {
+        let digest = hex(&blobs[1]);
+        let mut damaged = blobs[1].clone();
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 1;
+        let mut layout = Layout::default();
+        let manifest = layout.image(&image, &format!("application/vnd.oci.image.layer.v1.{kind}"), blobs);
+        let archive =
+            layout.list(named(manifest, "io.containerd.image.name", "docker.io/library/app:1")).tar();
+        let ply = Ply::new();
+        let path = ply.write("app.tar", archive.finish());
+        assert_eq!(ply.load(Input::File, &path, &[]).code, Some(0));
+        std::fs::write(ply.store().join("blobs/sha256").join(&digest), damaged).unwrap();
+        for from in ["0", "1"] {
+            let ran = ply.run(["squash", "app:1", "-t", "flat:1", "--from", from]);
+            assert_eq!((ran.code, ran.text()), (Some(1), ""), "{kind}: {}", ran.stderr);
+            assert!(ran.stderr.contains(&image.layer_hex(1)[..12]), "{kind}: {}", ran.stderr);
+            assert_eq!(ply.run(["inspect", "flat:1"]).code, Some(1), "{kind}");
+        }
+    }
 }
 
 /// Three layers: what is there, what comes, what goes.

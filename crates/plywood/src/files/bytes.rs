@@ -1,16 +1,17 @@
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use ply_digest::{Hasher, Progress};
 use ply_image::{DiffId, Region};
 use ply_layer::Compression;
 use ply_store::Store;
 use ply_tree::{ReadAt, Source, Sources};
 
 use super::Files;
-use crate::transfer::{Expected, Out, Plain, RegionReader, inflate, lock};
+use crate::transfer::{BLOCK, Expected, Out, Plain, RegionReader, inflate, lock};
 use crate::watch::Silent;
 use crate::{Error, watch::TaskProgress};
 
@@ -124,6 +125,65 @@ impl Files {
         });
         let failed = lock(&failed).take();
         failed.map_or(Ok(()), Err)
+    }
+}
+
+impl Files {
+    /// Hashes the plain tars of all layers but the lowest few, several at once, and compares them with their DiffIDs: for who
+    /// makes of their bytes what will have a digest of its own.
+    ///
+    /// # Errors
+    /// A layer is damaged, or somebody said stop.
+    pub(crate) fn verify(&self, skip: usize, threads: usize, progress: &dyn Progress) -> Result<(), Error> {
+        let next = AtomicUsize::new(skip);
+        let failed = Mutex::new(None);
+        let work = || {
+            while let Some(bytes) = self.bytes.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if let Err(error) = bytes.verify(progress) {
+                    lock(&failed).get_or_insert(error);
+                    next.store(self.bytes.len(), Ordering::Relaxed);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..threads.min(self.bytes.len().saturating_sub(skip)) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let failed = lock(&failed).take();
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Bytes of the plain tars of all layers but the lowest few.
+    ///
+    /// # Errors
+    /// As [`LayerBytes::plain`].
+    pub(crate) fn plain_len(&self, skip: usize) -> Result<u64, Error> {
+        self.bytes.iter().skip(skip).try_fold(0, |sum, bytes| Ok(bytes.plain()?.len.saturating_add(sum)))
+    }
+}
+
+impl LayerBytes {
+    fn verify(&self, progress: &dyn Progress) -> Result<(), Error> {
+        let what = || format!("layer {}", self.diff_id);
+        let mut reader = RegionReader::new(self.plain()?);
+        let (mut hasher, mut block) = (Hasher::new(), vec![0; BLOCK]);
+        loop {
+            let n = reader.read(&mut block).map_err(Error::within(what()))?;
+            hasher.update(block.get(..n).unwrap_or_default());
+            if progress.advance(n as u64).is_break() {
+                return Err(Error::Interrupted);
+            }
+            if n == 0 {
+                break;
+            }
+        }
+        let (found, expected) = (hasher.finalize(), self.diff_id.0);
+        if found == expected {
+            return Ok(());
+        }
+        Err(Error::Mismatch { what: what(), found, expected, by: "its config" })
     }
 }
 
