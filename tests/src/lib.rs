@@ -35,7 +35,7 @@ pub use listing::{Listing, listing};
 pub use mount::Overlay;
 pub use oci::{Layout, descriptor, named};
 pub use peer::{edge, needs, others, output, run, skipped};
-pub use pipe::Input;
+pub use pipe::{Input, feed};
 pub use ply::{Ply, Ran, binary, family};
 pub use refusal::Guarded;
 pub use roundtrip::{Expected, members, round_trip, round_trip_folder};

@@ -20,7 +20,7 @@ impl Input {
 }
 
 /// Runs a command with a file's bytes coming through a pipe. A reader that has had enough is no failure.
-pub(crate) fn feed(command: &mut Command, file: &Path) -> Output {
+pub fn feed(command: &mut Command, file: &Path) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();

@@ -62,11 +62,11 @@ fn killed() {
 /// Ctrl-C, while the other end of the pipe has nothing to say: one line, exit 130, nothing changed.
 #[test]
 fn interrupted() {
-    for name in ["INT", "TERM"] {
+    for (name, args) in [("INT", &["load"][..]), ("TERM", &["load"]), ("INT", &["import", "-", "x:1"])] {
         let ply = Ply::with_family();
         let before = listing(&ply.store());
         let mut child = ply
-            .command(["load"])
+            .command(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -101,7 +101,9 @@ fn no_space() {
         shell.args(["-c", &line]).current_dir(ply.folder()).env("PLY_STORE", ply.store()).env("PATH", path);
         shell.output().unwrap().into()
     };
-    for command in ["ply load -i archive", "ply load < archive"] {
+    for command in
+        ["ply load -i archive", "ply load < archive", "ply import archive x:1", "ply import - x:1 < archive"]
+    {
         let ran = limited(command);
         assert_eq!((ran.code, ran.text()), (Some(1), ""), "{command}: {}", ran.stderr);
         assert!(
@@ -112,6 +114,10 @@ fn no_space() {
         assert_eq!(listing(&ply.store()), before, "{command}: the store has changed");
     }
     assert_eq!(ply.load(Input::File, &path, &[]).code, Some(0));
+    let before = listing(&ply.store());
+    let ran = limited("ply squash slow:1 -t flat:1");
+    assert_eq!((ran.code, ran.text()), (Some(1), ""), "{}", ran.stderr);
+    assert_eq!(listing(&ply.store()), before, "squash: the store has changed");
     std::fs::write(ply.file("saved"), "precious").unwrap();
     let files = std::fs::read_dir(ply.folder()).unwrap().count();
     for command in ["ply save -o saved slow:1", "ply save --compress gzip:0 -o saved slow:1"] {

@@ -48,6 +48,11 @@ fn find_and_grep() {
     journey("find-and-grep.md");
 }
 
+#[test]
+fn make_images() {
+    journey("make-images.md");
+}
+
 /// A transcript that nobody runs proves nothing.
 #[test]
 fn every_transcript_is_run() {

@@ -223,7 +223,7 @@ impl Run<'_> {
             Instruction::Cmd(command) => {
                 let words = self.resolved(command)?;
                 self.cmd_set |= *command != Command::Shell(String::new()) && !words.is_empty();
-                self.set_words("Cmd", &words)
+                self.set("Cmd", &words)
             }
             Instruction::Entrypoint(command) => {
                 let is_none = *command == Command::Shell(String::new());
@@ -231,7 +231,14 @@ impl Run<'_> {
                 if !self.cmd_set {
                     self.run.remove("Cmd");
                 }
-                self.set_words("Entrypoint", &words)
+                match words[..] {
+                    // No words are no entry point, where for a command they say that there is none.
+                    [] => {
+                        self.run.remove("Entrypoint");
+                        Ok(())
+                    }
+                    _ => self.set("Entrypoint", &words),
+                }
             }
             Instruction::Env(pairs) => self.set_environment(&expand_pairs(pairs)?),
             Instruction::Expose(words) => {
@@ -279,15 +286,6 @@ impl Run<'_> {
 
     fn set<T: serde::Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), String> {
         self.run.set(key, value).map_err(|e| e.to_string())
-    }
-
-    /// A command of no words is none.
-    fn set_words(&mut self, key: &str, words: &[String]) -> Result<(), String> {
-        if words.is_empty() {
-            self.run.remove(key);
-            return Ok(());
-        }
-        self.set(key, words)
     }
 
     /// Adds keys to a map; those that are there get the new value.

@@ -58,7 +58,9 @@ impl Engine<'_> {
         let (tree, how) = one_layer(&files, stays)?;
         files.make_plain(stays..files.len())?;
         let layer = {
-            let progress = TaskProgress::alone(self.watch, &files.name(), Some(content(&tree)));
+            let total = files.plain_len(stays)?.saturating_add(content(&tree));
+            let progress = TaskProgress::alone(self.watch, &files.name(), Some(total));
+            files.verify(stays, self.threads(), &progress)?;
             new.layer(&progress, |out| write(&tree, &files, out, how).map(drop).map_err(files.failed()))?
         };
         let step = History {

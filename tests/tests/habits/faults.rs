@@ -37,6 +37,8 @@ fn a_key_ends_every_wait() {
         &["load", "-i", "fifo"][..],
         &["save", "-o", "fifo", "base:1"],
         &["save", "--without", "-", "-o", "x", "base:1"],
+        &["import", "-", "x:1"],
+        &["import", "fifo", "x:1"],
     ] {
         for signal in ["INT", "HUP"] {
             let mut command = ply.command(args);

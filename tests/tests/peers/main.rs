@@ -3,6 +3,7 @@
 mod disagreements;
 mod docker;
 mod inspect;
+mod made;
 mod oci;
 mod others;
 mod podman;

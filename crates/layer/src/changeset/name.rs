@@ -107,3 +107,21 @@ fn within_bounds(path: &[&[u8]]) -> Result<(), Why> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_marker;
+
+    #[test]
+    fn marks_are_told_by_their_names() {
+        let check = |path: &[u8], expect: bool| assert_eq!(is_marker(path), expect, "{path:?}");
+        check(b"etc/.wh.passwd", true);
+        check(b"./.wh..wh..opq", true);
+        check(b".wh.x/below", true);
+        check(b".wh..wh.plnk/1", true);
+        check(b"etc/wh.passwd", false);
+        check(b"etc/x.wh.y", false);
+        check(b".w", false);
+        check(b"/", false);
+    }
+}

@@ -1,9 +1,10 @@
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use ply_digest::{Hasher, Progress};
 use ply_image::{DiffId, Region};
 use ply_layer::Compression;
 use ply_store::Store;
@@ -11,8 +12,9 @@ use ply_tree::{ReadAt, Source, Sources};
 use rayon::prelude::*;
 
 use super::Files;
-use crate::transfer::{Expected, Out, Plain, RegionReader, inflate};
+use crate::transfer::{BLOCK, Expected, Out, Plain, RegionReader, inflate};
 use crate::watch::Silent;
+use crate::workers::each;
 use crate::{Error, watch::TaskProgress};
 
 /// The bytes of a layer's plain tar: where they lie, or what they are made from when somebody first asks.
@@ -106,6 +108,49 @@ impl Files {
             Some(bytes) => bytes.plain().map(|_| ()),
             None => Ok(()),
         })
+    }
+}
+
+impl Files {
+    /// Hashes the plain tars of all layers but the lowest few, several at once, and compares them with their DiffIDs: for who
+    /// makes of their bytes what will have a digest of its own.
+    ///
+    /// # Errors
+    /// A layer is damaged, or somebody said stop.
+    pub(crate) fn verify(&self, skip: usize, threads: usize, progress: &dyn Progress) -> Result<(), Error> {
+        let layers = self.bytes.get(skip..).unwrap_or_default();
+        each(threads, layers, || (), |(), bytes| bytes.verify(progress))
+    }
+
+    /// Bytes of the plain tars of all layers but the lowest few.
+    ///
+    /// # Errors
+    /// As [`LayerBytes::plain`].
+    pub(crate) fn plain_len(&self, skip: usize) -> Result<u64, Error> {
+        self.bytes.iter().skip(skip).try_fold(0, |sum, bytes| Ok(bytes.plain()?.len.saturating_add(sum)))
+    }
+}
+
+impl LayerBytes {
+    fn verify(&self, progress: &dyn Progress) -> Result<(), Error> {
+        let what = || format!("layer {}", self.diff_id);
+        let mut reader = RegionReader::new(self.plain()?);
+        let (mut hasher, mut block) = (Hasher::new(), vec![0; BLOCK]);
+        loop {
+            let n = reader.read(&mut block).map_err(Error::within(what()))?;
+            hasher.update(block.get(..n).unwrap_or_default());
+            if progress.advance(n as u64).is_break() {
+                return Err(Error::Interrupted);
+            }
+            if n == 0 {
+                break;
+            }
+        }
+        let (found, expected) = (hasher.finalize(), self.diff_id.0);
+        if found == expected {
+            return Ok(());
+        }
+        Err(Error::Mismatch { what: what(), found, expected, by: "its config" })
     }
 }
 
