@@ -1,7 +1,8 @@
-//! Load and save against every engine that is installed: the same work, the same run, in pairs.
+//! Load, save and an image's files against every engine that is installed: the same work, the same run, in pairs.
 
 mod absolute;
 mod engines;
+mod files;
 mod pairs;
 mod primed;
 mod rows;
