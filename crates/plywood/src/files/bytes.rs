@@ -10,7 +10,7 @@ use ply_store::Store;
 use ply_tree::{ReadAt, Source, Sources};
 
 use super::Files;
-use crate::transfer::{Expected, Out, Plain, RegionReader, inflate, lock};
+use crate::transfer::{Expected, Out, Plain, RegionReader, inflate, lock, sniff};
 use crate::watch::Silent;
 use crate::{Error, watch::TaskProgress};
 
@@ -26,17 +26,22 @@ pub struct LayerBytes {
 }
 
 impl LayerBytes {
-    pub(super) fn new(
-        diff_id: DiffId,
-        packed: Region,
-        compression: Compression,
-        store: Option<Store>,
-    ) -> Self {
+    /// Of a compressed layer, whose plain tar the store may have from an earlier time.
+    pub(super) fn new(diff_id: DiffId, packed: Region, store: Option<Store>) -> Result<Self, Error> {
+        let what = || format!("layer {diff_id}");
+        let compression = sniff(&packed).map_err(Error::within(what()))?;
         let plain = OnceLock::new();
         if compression == Compression::None {
             let _ = plain.set(packed.clone());
+        } else if let Some(file) = store.as_ref().and_then(|store| store.made_plain_tar(&diff_id)) {
+            let _ = plain.set(whole(Arc::new(file)).map_err(Error::within(what()))?);
         }
-        Self { diff_id, packed, compression, store, plain }
+        Ok(Self { diff_id, packed, compression, store, plain })
+    }
+
+    /// What there is of the layer without making anything: its plain tar, or what that is to be made from.
+    pub(super) fn at_hand(&self) -> (&Region, Compression) {
+        self.plain.get().map_or((&self.packed, self.compression), |plain| (plain, Compression::None))
     }
 
     /// Where the plain bytes lie. A compressed layer is inflated once, whole, and compared with its DiffID before a byte of
@@ -60,8 +65,8 @@ impl LayerBytes {
                 file
             }
         };
-        let len = file.metadata().map_err(Error::within(format!("layer {}", self.diff_id)))?.len();
-        Ok(self.plain.get_or_init(|| Region { file, offset: 0, len }))
+        let region = whole(file).map_err(Error::within(format!("layer {}", self.diff_id)))?;
+        Ok(self.plain.get_or_init(|| region))
     }
 
     fn inflate(&self, file: &Arc<File>) -> Result<(), Error> {
@@ -82,6 +87,11 @@ impl Files {
         let bytes = usize::try_from(source).ok().and_then(|at| self.bytes.get(at));
         bytes.map_or(Ok(()), |bytes| bytes.plain().map(|_| ()))
     }
+}
+
+fn whole(file: Arc<File>) -> io::Result<Region> {
+    let len = file.metadata()?.len();
+    Ok(Region { file, offset: 0, len })
 }
 
 /// A file that is gone when it is closed, whatever happens.
@@ -106,25 +116,29 @@ impl Files {
     /// # Errors
     /// As [`LayerBytes::plain`].
     pub(crate) fn make_plain(&self, threads: usize) -> Result<(), Error> {
-        let packed: Vec<&LayerBytes> = self.bytes.iter().filter(|b| b.plain.get().is_none()).collect();
-        let next = AtomicUsize::new(0);
-        let failed = Mutex::new(None);
-        let work = || {
-            while let Some(bytes) = packed.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if let Err(error) = bytes.plain() {
-                    lock(&failed).get_or_insert(error);
-                }
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..threads.min(packed.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let failed = lock(&failed).take();
-        failed.map_or(Ok(()), Err)
+        make_plain(&self.bytes, threads)
     }
+}
+
+pub(super) fn make_plain(layers: &[LayerBytes], threads: usize) -> Result<(), Error> {
+    let packed: Vec<&LayerBytes> = layers.iter().filter(|b| b.plain.get().is_none()).collect();
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(None);
+    let work = || {
+        while let Some(bytes) = packed.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(error) = bytes.plain() {
+                lock(&failed).get_or_insert(error);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(packed.len()) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let failed = lock(&failed).take();
+    failed.map_or(Ok(()), Err)
 }
 
 impl Sources for Files {

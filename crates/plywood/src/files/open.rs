@@ -9,10 +9,11 @@ use ply_store::Store;
 use ply_tree::Source;
 use rayon::prelude::*;
 
+use super::bytes::make_plain;
 use super::{Files, Layer, LayerBytes};
 use crate::measure::RegionCursor;
 use crate::select::Meant;
-use crate::transfer::{BLOCK, RegionReader, sniff};
+use crate::transfer::{BLOCK, RegionReader};
 use crate::view::View;
 use crate::{Engine, Error};
 
@@ -22,6 +23,19 @@ impl Engine<'_> {
     /// # Errors
     /// There is no such image, or a layer is missing or damaged.
     pub fn files(&self, wanted: &str, platform: Option<&Platform>) -> Result<Files, Error> {
+        self.open_files(wanted, platform, false)
+    }
+
+    /// The same for whoever will read all content: compressed layers are inflated once, into plain tars, and not a first
+    /// time for their headers.
+    ///
+    /// # Errors
+    /// As [`Engine::files`]; or there is no room for the plain tars.
+    pub fn files_made_plain(&self, wanted: &str, platform: Option<&Platform>) -> Result<Files, Error> {
+        self.open_files(wanted, platform, true)
+    }
+
+    fn open_files(&self, wanted: &str, platform: Option<&Platform>, make: bool) -> Result<Files, Error> {
         let (wanted, down) = split_down(wanted);
         let mut view = self.view(wanted, platform)?;
         let keep = view.layers.len().checked_sub(down).ok_or_else(|| {
@@ -33,20 +47,26 @@ impl Engine<'_> {
         })?;
         view.layers.truncate(keep);
         let (regions, store) = self.regions(wanted, platform, &view)?;
-        let opened: Vec<(Layer, LayerBytes)> = regions
-            .into_par_iter()
+        let bytes = regions
+            .into_iter()
+            .zip(&view.layers)
+            .map(|(region, layer)| LayerBytes::new(layer.diff_id, region, store.clone()))
+            .collect::<Result<Vec<_>, _>>()?;
+        if make {
+            make_plain(&bytes, self.threads())?;
+        }
+        let layers = bytes
+            .par_iter()
             .zip(&view.layers)
             .enumerate()
-            .map(|(at, (region, layer))| {
+            .map(|(at, (bytes, layer))| {
                 let what = || format!("layer {} of {keep} ({})", at + 1, layer.diff_id.0.short());
-                let compression = sniff(&region).map_err(Error::within(what()))?;
-                let read = tree(&region, compression, at).map_err(Error::within(what()))?;
+                let (region, compression) = bytes.at_hand();
+                let read = tree(region, compression, at).map_err(Error::within(what()))?;
                 let warnings = read.warnings.iter().map(ToString::to_string).collect();
-                let bytes = LayerBytes::new(layer.diff_id, region, compression, store.clone());
-                Ok((Layer { tree: read.tree, warnings }, bytes))
+                Ok(Layer { tree: read.tree, warnings })
             })
             .collect::<Result<_, Error>>()?;
-        let (layers, bytes) = opened.into_iter().unzip();
         Ok(Files { view, layers, bytes })
     }
 
