@@ -3,9 +3,11 @@
 mod absolute;
 mod engines;
 mod files;
+mod large;
 mod pairs;
 mod primed;
 mod rows;
+mod union;
 
 use super::machine::Machine;
 use super::plot::{Bar, Plot};
