@@ -22,7 +22,7 @@ pub use commit::Commit;
 pub use copy::{Copied, Options};
 pub use look::{Looked, Sizes};
 
-use crate::files::{Files, LayerNumber};
+use crate::files::{Files, LayerNumber, Need};
 use crate::select::{Meant, Which};
 use crate::{Engine, Error};
 
@@ -78,7 +78,7 @@ impl Engine<'_> {
             command: options.command.clone(),
             blobs: layers.collect(),
         };
-        let files = self.files_below(&container, 0)?;
+        let files = self.files_below(Need::Headers, &container, 0)?;
         let stack = files.stack(None)?;
         let root = stack.node(stack.root()).map_err(files.failed())?;
         loop {
@@ -178,7 +178,7 @@ impl Engine<'_> {
     fn change(&self, container: &Container) -> Result<Changing, Error> {
         let lock = self.store.change_container(&container.id)?;
         self.still_there(container)?;
-        let files = self.files_of_container(container, lock)?;
+        let files = self.files_of_container(Need::Headers, container, lock)?;
         let folder = self.store.container_folder(&container.id);
         let upper = Upper::open(&folder.upper(), &folder.work(), &ply_rootfs::Options::default());
         let upper = upper.map_err(files.failed())?;

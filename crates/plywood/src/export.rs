@@ -4,16 +4,16 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
 
-use ply_layer::changeset::{Member, Options, plan, write};
+use ply_layer::changeset::{Member, Options, Plan, plan, write};
 use ply_overlay::{keep, merge};
 use ply_tree::{Content, Directory, Kind, Last, Metadata, Node, NodeId, Presence, Tree, find, path};
 
 use crate::files::Files;
 use crate::save::Beside;
-use crate::transfer::BLOCK;
-use crate::workers::each;
+use crate::transfer::{BLOCK, lock};
 use crate::{Engine, Error};
 
 /// The files of an image, laid out as a tar.
@@ -25,6 +25,17 @@ pub struct Export<'a> {
     pub warnings: Vec<String>,
 }
 
+/// Stretches that are planned before they are written: enough that nobody waits for the planner.
+const AHEAD: usize = 16;
+
+/// The members of the tar one after the other, each with its place. They are not kept: of 200,000 small files they are
+/// larger than the tree.
+struct Places<'a> {
+    files: &'a Files,
+    plan: Plan<'a, Tree>,
+    at: u64,
+}
+
 /// A member at its place in the tar.
 struct Placed {
     header: Vec<u8>,
@@ -32,10 +43,71 @@ struct Placed {
     member: Member,
 }
 
+impl<'a> Places<'a> {
+    fn of(export: &'a Export<'_>) -> Result<Self, Error> {
+        let plan = plan(&export.tree, Options { root: false }).map_err(export.files.failed())?;
+        Ok(Self { files: export.files, plan, at: 0 })
+    }
+
+    /// The length of the whole tar.
+    fn total(mut self) -> Result<u64, Error> {
+        self.try_for_each(|placed| placed.map(drop))?;
+        Ok(self.at + ply_tar::TRAILER.len() as u64)
+    }
+
+    fn place(&mut self, member: Member) -> Result<Placed, Error> {
+        let header = ply_tar::header_bytes(&member.entry).map_err(self.files.failed())?;
+        let placed = Placed { header, at: self.at, member };
+        self.at = placed.end();
+        Ok(placed)
+    }
+}
+
+impl Iterator for Places<'_> {
+    type Item = Result<Placed, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let member = self.plan.next()?.map_err(self.files.failed());
+        Some(member.and_then(|member| self.place(member)))
+    }
+}
+
 impl Placed {
     fn content_at(&self) -> u64 {
         self.at + self.header.len() as u64
     }
+
+    fn size(&self) -> u64 {
+        let entry = &self.member.entry;
+        if entry.kind.has_content() { entry.size } else { 0 }
+    }
+
+    /// Where the next member stands.
+    fn end(&self) -> u64 {
+        let size = self.size();
+        self.content_at() + size + ply_tar::padding(size) as u64
+    }
+}
+
+/// Members that follow each other and fit into one stretch, or a larger one alone.
+fn stretches(
+    places: impl Iterator<Item = Result<Placed, Error>>,
+) -> impl Iterator<Item = Result<Vec<Placed>, Error>> {
+    let mut places = places.peekable();
+    std::iter::from_fn(move || {
+        let first = match places.next()? {
+            Ok(first) => first,
+            Err(error) => return Some(Err(error)),
+        };
+        let start = first.at;
+        let mut members = vec![first];
+        let fits =
+            |next: &Result<Placed, Error>| next.as_ref().is_ok_and(|next| next.end() - start <= BLOCK as u64);
+        while let Some(Ok(next)) = places.next_if(fits) {
+            members.push(next);
+        }
+        Some(Ok(members))
+    })
 }
 
 impl Files {
@@ -136,60 +208,88 @@ impl Engine<'_> {
     }
 
     fn export_at_places(&self, export: &Export<'_>, beside: &Beside) -> Result<(), Error> {
-        let (placed, total) = place(export)?;
         let file = beside.file();
+        let total = Places::of(export)?.total()?;
         crate::save::preallocate(file, total).map_err(Error::within("writing"))?;
         // Compressed layers are made plain before anybody waits for anybody.
         export.files.make_plain(0..export.files.len())?;
-        each(
-            self.threads(),
-            &placed,
-            || vec![0; BLOCK],
-            |block, member| {
-                put(export.files, member, file, block)?;
-                let told = self.watch.advance(0, member.member.entry.size);
-                if told.is_break() { Err(Error::Interrupted) } else { Ok(()) }
-            },
-        )
+        let places = Places::of(export)?;
+        let (sender, receiver) = sync_channel::<Vec<Placed>>(AHEAD);
+        let receiver = Mutex::new(receiver);
+        let failed = Mutex::new(None);
+        let fail = |error| {
+            lock(&failed).get_or_insert(error);
+        };
+        let work = || {
+            let mut block = Vec::with_capacity(BLOCK);
+            let next = || lock(&receiver).recv().ok();
+            while let Some(stretch) = next() {
+                // After a failure the rest is only taken off the planner's hands.
+                if lock(&failed).is_some() {
+                    continue;
+                }
+                put(export.files, &stretch, file, &mut block).unwrap_or_else(fail);
+                let sizes = stretch.iter().map(Placed::size).fold(0, u64::saturating_add);
+                if self.watch.advance(0, sizes).is_break() {
+                    fail(Error::Interrupted);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..self.threads() {
+                scope.spawn(work);
+            }
+            for stretch in stretches(places) {
+                match stretch {
+                    Ok(stretch) if lock(&failed).is_none() => drop(sender.send(stretch)),
+                    Ok(_) => break,
+                    Err(error) => {
+                        fail(error);
+                        break;
+                    }
+                }
+            }
+            // Nothing more comes: the workers go home.
+            drop(sender);
+        });
+        let failed = lock(&failed).take();
+        failed.map_or(Ok(()), Err)
     }
 }
 
-/// Every member at its place, and the length of the whole.
-fn place(export: &Export<'_>) -> Result<(Vec<Placed>, u64), Error> {
-    let (mut placed, mut at) = (Vec::new(), 0);
-    for member in plan(&export.tree, Options { root: false }).map_err(export.files.failed())? {
-        let member = member.map_err(export.files.failed())?;
-        let header = ply_tar::header_bytes(&member.entry).map_err(export.files.failed())?;
-        let size = if member.entry.kind.has_content() { member.entry.size } else { 0 };
-        let len = header.len() as u64 + size + ply_tar::padding(size) as u64;
-        placed.push(Placed { header, at, member });
-        at += len;
+/// Writes the headers and the content of members that follow each other, in one piece where it is a stretch.
+fn put(files: &Files, members: &[Placed], file: &Arc<File>, block: &mut Vec<u8>) -> Result<(), Error> {
+    let (Some(first), Some(last)) = (members.first(), members.last()) else { return Ok(()) };
+    if last.end() - first.at > BLOCK as u64 {
+        return members.iter().try_for_each(|placed| put_large(files, placed, file, block));
     }
-    Ok((placed, at + ply_tar::TRAILER.len() as u64))
+    block.clear();
+    for placed in members {
+        block.extend_from_slice(&placed.header);
+        let mut content = content_of(files, placed).take(placed.size());
+        content.read_to_end(block).map_err(Error::within(shown(placed)))?;
+        block.resize(usize::try_from(placed.end() - first.at).unwrap_or_default(), 0);
+    }
+    file.write_all_at(block, first.at).map_err(Error::within("writing"))
 }
 
-/// Writes a member's headers and content; what is small goes in one piece.
-fn put(files: &Files, placed: &Placed, file: &Arc<File>, block: &mut [u8]) -> Result<(), Error> {
-    let entry = &placed.member.entry;
-    let shown = || path::printable(&path::clean(&entry.path));
-    let size = if entry.kind.has_content() { entry.size } else { 0 };
-    let mut content = Content::new(files, &placed.member.extents, size);
-    let head = placed.header.len();
-    let room = block.get_mut(..head).filter(|_| head as u64 + size <= BLOCK as u64);
-    if let Some(room) = room {
-        room.copy_from_slice(&placed.header);
-        let end = head + usize::try_from(size).unwrap_or(0);
-        content.read_exact(block.get_mut(head..end).unwrap_or_default()).map_err(Error::within(shown()))?;
-        return file
-            .write_all_at(block.get(..end).unwrap_or_default(), placed.at)
-            .map_err(Error::within("writing"));
-    }
+fn put_large(files: &Files, placed: &Placed, file: &Arc<File>, block: &mut Vec<u8>) -> Result<(), Error> {
     file.write_all_at(&placed.header, placed.at).map_err(Error::within("writing"))?;
+    let mut content = content_of(files, placed);
     let out = crate::transfer::Out::new(Arc::clone(file), placed.content_at());
+    block.resize(BLOCK, 0);
     loop {
-        match content.read(block).map_err(Error::within(shown()))? {
+        match content.read(block).map_err(Error::within(shown(placed)))? {
             0 => return Ok(()),
             n => out.write(block.get(..n).unwrap_or_default()).map_err(Error::within("writing"))?,
         }
     }
+}
+
+fn content_of<'a>(files: &'a Files, placed: &'a Placed) -> Content<'a> {
+    Content::new(files, &placed.member.extents, placed.size())
+}
+
+fn shown(placed: &Placed) -> String {
+    path::printable(&path::clean(&placed.member.entry.path))
 }

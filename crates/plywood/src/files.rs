@@ -25,6 +25,7 @@ pub use cat::kind;
 pub use du::HiddenFile;
 pub use listing::{Entry, Scope};
 pub use log::Log;
+pub(crate) use open::Need;
 pub use owners::Owners;
 pub use past::HiddenBy;
 pub use patch::{LONGEST_TEXT, MOST_LINES, Patch};

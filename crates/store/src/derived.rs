@@ -10,6 +10,12 @@ use ply_image::DiffId;
 use crate::Store;
 
 impl Store {
+    /// The plain tar of a layer, where it was made already.
+    #[must_use]
+    pub fn made_plain_tar(&self, layer: &DiffId) -> Option<File> {
+        File::open(self.layout.plain_tar(layer)).ok()
+    }
+
     /// The plain tar of a layer, made by `make` where it is not there yet: written beside, synced, and renamed, so that what
     /// has the name is whole. `make` has compared it with the DiffID. `None` in a store that cannot be written.
     ///
@@ -20,10 +26,10 @@ impl Store {
         layer: &DiffId,
         make: impl FnOnce(&Arc<File>) -> Result<(), E>,
     ) -> Result<Option<File>, E> {
-        let path = self.layout.plain_tar(layer);
-        if let Ok(file) = File::open(&path) {
+        if let Some(file) = self.made_plain_tar(layer) {
             return Ok(Some(file));
         }
+        let path = self.layout.plain_tar(layer);
         let Ok(beside) = self.beside(&path) else { return Ok(None) };
         make(&beside.file)?;
         Ok(beside.keep(&path).ok())

@@ -1,7 +1,7 @@
 //! Compressed layers, and archives compressed as a whole.
 
 use ply_tests::{
-    Expected, Layout, Made, Tarball, archive_of, bzip2, gzip, listed, named, round_trip, xz, zstd,
+    Expected, Layout, Made, Ply, Tarball, archive_of, bzip2, gzip, hex, listed, named, round_trip, xz, zstd,
 };
 use serde_json::json;
 
@@ -99,4 +99,36 @@ fn both() {
     let layer = gzip(&image.layers[0]);
     let tar = Tarball::new().file("layer", layer).file("c", &image.config).file("manifest.json", manifest);
     round_trip("gzip in gzip", &gzip(&tar.finish()), &[Expected::new(&["app:1"], &image)]);
+}
+
+/// A layer is inflated once: with its plain tar at hand, whoever looks at the image again reads that alone.
+#[test]
+fn plain_tars_are_read_once_they_are_made() {
+    let image = Made::of(&["one", "two"]);
+    let packed: Vec<Vec<u8>> = image.layers.iter().map(|layer| gzip(layer)).collect();
+    for verb in ["unpack", "export"] {
+        let mut layout = Layout::default();
+        let manifest = layout.image(&image, GZIP, packed.clone());
+        let archive = layout.list(named(manifest, NAME, "docker.io/library/app:1")).tar().finish();
+        let ply = Ply::new();
+        let archive = ply.write("gzip.tar", archive);
+        ply.ok(["load", "-q", "-i", &archive.to_string_lossy()]);
+        let before = ply.ok(["ls", "-lR", "app:1"]);
+        let out = ply.file("out").to_string_lossy().into_owned();
+        match verb {
+            "unpack" => ply.ok(["unpack", "app:1", &out]),
+            _ => ply.ok(["export", "-o", &out, "app:1"]),
+        };
+        for (plain, packed) in image.layers.iter().zip(&packed) {
+            let kept = ply.store().join(format!("ply/layers/{}.tar", hex(plain)));
+            assert_eq!(&std::fs::read(kept).unwrap(), plain, "{verb}");
+            // Its checksum no longer fits: to inflate it again would fail.
+            let mut damaged = packed.clone();
+            let checksum = damaged.len() - 8;
+            damaged[checksum] ^= 1;
+            std::fs::write(ply.store().join("blobs/sha256").join(hex(packed)), damaged).unwrap();
+        }
+        assert_eq!(ply.ok(["ls", "-lR", "app:1"]), before, "{verb}");
+        assert_eq!(ply.ok(["cat", "app:1", "/etc/motd"]), "two", "{verb}");
+    }
 }

@@ -1,10 +1,13 @@
-//! Load and save against every engine that is installed: the same work, the same run, in pairs.
+//! Load, save and an image's files against every engine that is installed: the same work, the same run, in pairs.
 
 mod absolute;
 mod engines;
+mod files;
+mod large;
 mod pairs;
 mod primed;
 mod rows;
+mod union;
 
 use super::machine::Machine;
 use super::plot::{Bar, Plot};

@@ -14,7 +14,11 @@ pub(crate) fn run(context: &Context, arguments: &Export) -> Outcome {
     }
     let platform = arguments.platform.as_deref().map(platform).transpose()?;
     let engine = context.engine()?;
-    let files = engine.files(&arguments.image, platform.as_ref())?;
+    let files = if arguments.paths.is_empty() {
+        engine.files_made_plain(&arguments.image, platform.as_ref())?
+    } else {
+        engine.files(&arguments.image, platform.as_ref())?
+    };
     let paths: Vec<&[u8]> = arguments.paths.iter().map(String::as_bytes).collect();
     let export = files.export(&paths)?;
     match &arguments.output {

@@ -9,7 +9,7 @@ use crate::units;
 pub(crate) fn run(context: &Context, arguments: &Unpack) -> Outcome {
     let platform = arguments.platform.as_deref().map(platform).transpose()?;
     let engine = context.engine()?;
-    let files = engine.files(&arguments.image, platform.as_ref())?;
+    let files = engine.files_made_plain(&arguments.image, platform.as_ref())?;
     let options = Options { skip_devices: arguments.skip_devices };
     let unpacked = engine.unpack(&files, &arguments.dir, options)?;
     context.hide_bars();

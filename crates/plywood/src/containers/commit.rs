@@ -7,7 +7,7 @@ use ply_store::Container;
 use ply_tree::{Tree, TreeView};
 
 use super::below;
-use crate::files::Files;
+use crate::files::{Files, Need};
 use crate::measure::content;
 use crate::new_image::{Made, NewImage};
 use crate::watch::TaskProgress;
@@ -53,7 +53,7 @@ impl Engine<'_> {
             draft.run().get("Cmd").map_err(Error::within("the command of the container"))?;
         Change::apply(&options.changes, &mut draft)?;
 
-        let files = self.files_of_container(container, self.read_container(container)?)?;
+        let files = self.files_of_container(Need::Headers, container, self.read_container(container)?)?;
         let step = History {
             created: Some(options.created.to_string()),
             author: options.author.clone().unwrap_or_default(),

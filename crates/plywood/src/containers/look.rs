@@ -7,6 +7,7 @@ use ply_image::{Config, Document};
 use ply_store::Container;
 use serde::Deserialize;
 
+use crate::files::Need;
 use crate::measure::content;
 use crate::select::nameless_view;
 use crate::{Engine, Error};
@@ -75,7 +76,7 @@ impl Engine<'_> {
     /// # Errors
     /// Its layer or its image cannot be read.
     pub fn sizes(&self, container: &Container) -> Result<Sizes, Error> {
-        let files = self.files_of_container(container, self.read_container(container)?)?;
+        let files = self.files_of_container(Need::Headers, container, self.read_container(container)?)?;
         let written = files.layers().last().map_or(0, |layer| content(&layer.tree));
         let image = ply_image::Image::read(&self.store, &container.manifest)?;
         Ok(Sizes { written, image: nameless_view(&self.store.catalog()?, image).size() })

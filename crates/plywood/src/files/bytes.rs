@@ -12,7 +12,7 @@ use ply_tree::{ReadAt, Source, Sources};
 use rayon::prelude::*;
 
 use super::Files;
-use crate::transfer::{BLOCK, Expected, Out, Plain, RegionReader, inflate};
+use crate::transfer::{BLOCK, Expected, Out, Plain, RegionReader, inflate, sniff};
 use crate::watch::Silent;
 use crate::workers::each;
 use crate::{Error, watch::TaskProgress};
@@ -29,17 +29,22 @@ pub struct LayerBytes {
 }
 
 impl LayerBytes {
-    pub(super) fn new(
-        diff_id: DiffId,
-        packed: Region,
-        compression: Compression,
-        store: Option<Store>,
-    ) -> Self {
+    /// Of a compressed layer, whose plain tar the store may have from an earlier time.
+    pub(super) fn new(diff_id: DiffId, packed: Region, store: Option<Store>) -> Result<Self, Error> {
+        let what = || format!("layer {diff_id}");
+        let compression = sniff(&packed).map_err(Error::within(what()))?;
         let plain = OnceLock::new();
         if compression == Compression::None {
             let _ = plain.set(packed.clone());
+        } else if let Some(file) = store.as_ref().and_then(|store| store.made_plain_tar(&diff_id)) {
+            let _ = plain.set(whole(Arc::new(file)).map_err(Error::within(what()))?);
         }
-        Self { diff_id, packed, compression, store, plain }
+        Ok(Self { diff_id, packed, compression, store, plain })
+    }
+
+    /// What there is of the layer without making anything: its plain tar, or what that is to be made from.
+    pub(super) fn at_hand(&self) -> (&Region, Compression) {
+        self.plain.get().map_or((&self.packed, self.compression), |plain| (plain, Compression::None))
     }
 
     /// Where the plain bytes lie. A compressed layer is inflated once, whole, and compared with its DiffID before a byte of
@@ -65,8 +70,8 @@ impl LayerBytes {
                 file
             }
         };
-        let len = file.metadata().map_err(Error::within(format!("layer {}", self.diff_id)))?.len();
-        Ok(self.plain.get_or_init(|| Region { file, offset: 0, len }))
+        let region = whole(file).map_err(Error::within(format!("layer {}", self.diff_id)))?;
+        Ok(self.plain.get_or_init(|| region))
     }
 
     fn inflate(&self, file: &Arc<File>) -> Result<(), Error> {
@@ -79,6 +84,11 @@ impl LayerBytes {
             .verified(&what, Expected { digest: None, diff_id: Some(self.diff_id) })?;
         Ok(())
     }
+}
+
+fn whole(file: Arc<File>) -> io::Result<Region> {
+    let len = file.metadata()?.len();
+    Ok(Region { file, offset: 0, len })
 }
 
 /// A file in a folder that is gone when it is closed, whatever happens.

@@ -13,9 +13,19 @@ use super::upper::Upper;
 use super::{Files, Layer, LayerBytes};
 use crate::measure::RegionCursor;
 use crate::select::{Meant, nameless_view};
-use crate::transfer::{BLOCK, RegionReader, sniff};
+use crate::transfer::{BLOCK, RegionReader};
 use crate::view::View;
+use crate::workers::each;
 use crate::{Engine, Error};
+
+/// What files are opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// To be looked at, and perhaps one or the other read.
+    Headers,
+    /// To be read, all of them.
+    Content,
+}
 
 impl Engine<'_> {
     /// Opens the files of an image, of the store or not loaded, or of a container. `IMAGE~2` is the image without its two
@@ -24,65 +34,110 @@ impl Engine<'_> {
     /// # Errors
     /// There is no such image or container, or a layer is missing or damaged.
     pub fn files(&self, wanted: &str, platform: Option<&Platform>) -> Result<Files, Error> {
+        self.files_for(Need::Headers, wanted, platform)
+    }
+
+    /// The same for whoever will read all content: compressed layers are inflated once, into plain tars, and not a first
+    /// time for their headers.
+    ///
+    /// # Errors
+    /// As [`Engine::files`]; or there is no room for the plain tars.
+    pub fn files_made_plain(&self, wanted: &str, platform: Option<&Platform>) -> Result<Files, Error> {
+        self.files_for(Need::Content, wanted, platform)
+    }
+
+    fn files_for(&self, need: Need, wanted: &str, platform: Option<&Platform>) -> Result<Files, Error> {
         let (wanted, down) = split_down(wanted);
         if let Some(container) = self.container_before_images(wanted)? {
-            return self.files_down(&container, down);
+            return self.files_down(need, &container, down);
         }
-        match self.files_below_name(wanted, down, platform) {
+        match self.files_below_name(need, (wanted, down), platform) {
             Err(none @ Error::NoSuchImage { .. }) => {
                 let container = self.container_after_images(wanted)?.ok_or(none)?;
-                self.files_down(&container, down)
+                self.files_down(need, &container, down)
             }
             files => files,
         }
     }
 
-    /// The files of an image, whatever a container may be called.
+    /// The files of an image, whatever a container may be called, for whoever will read all content.
     pub(crate) fn image_files(&self, wanted: &str, platform: Option<&Platform>) -> Result<Files, Error> {
-        let (wanted, down) = split_down(wanted);
-        self.files_below_name(wanted, down, platform)
+        self.files_below_name(Need::Content, split_down(wanted), platform)
     }
 
     fn files_below_name(
         &self,
-        wanted: &str,
-        down: usize,
+        need: Need,
+        (wanted, down): (&str, usize),
         platform: Option<&Platform>,
     ) -> Result<Files, Error> {
         let meant = self.meant(wanted)?;
         let mut view = self.view_of(&meant, platform)?;
         shorten(&mut view, wanted, down)?;
         let (regions, store) = self.regions(&meant, platform, &view)?;
-        open(view, regions, store.as_ref())
+        self.open(need, view, regions, store.as_ref())
     }
 
     /// The files of a container, or of what lies so many layers below its own.
-    fn files_down(&self, container: &Container, down: usize) -> Result<Files, Error> {
+    fn files_down(&self, need: Need, container: &Container, down: usize) -> Result<Files, Error> {
         match down.checked_sub(1) {
-            None => self.files_of_container(container, self.read_container(container)?),
-            Some(down) => self.files_below(container, down),
+            None => self.files_of_container(need, container, self.read_container(container)?),
+            Some(down) => self.files_below(need, container, down),
         }
     }
 
     /// The files of a container: those of its image, and its own layer on top. The lock stays with them.
     pub(crate) fn files_of_container(
         &self,
+        need: Need,
         container: &Container,
         lock: ContainerLock,
     ) -> Result<Files, Error> {
-        let mut files = self.files_below(container, 0)?;
+        let mut files = self.files_below(need, container, 0)?;
         let (tree, upper) = Upper::read(&self.store, container, files.layers.len(), lock)?;
         files.layers.push(Layer { tree, warnings: Vec::new() });
         files.upper = Some(upper);
         Ok(files)
     }
 
-    pub(crate) fn files_below(&self, container: &Container, down: usize) -> Result<Files, Error> {
+    pub(crate) fn files_below(&self, need: Need, container: &Container, down: usize) -> Result<Files, Error> {
         let image = Image::read(&self.store, &container.manifest)?;
         let mut view = nameless_view(&self.store.catalog()?, image);
         shorten(&mut view, &container.name, down)?;
         let regions = self.stored_regions(&view)?;
-        open(view, regions, Some(&self.store))
+        self.open(need, view, regions, Some(&self.store))
+    }
+
+    /// Reads every layer into a tree.
+    fn open(
+        &self,
+        need: Need,
+        view: View,
+        regions: Vec<Region>,
+        store: Option<&Store>,
+    ) -> Result<Files, Error> {
+        let bytes = regions
+            .into_iter()
+            .zip(&view.layers)
+            .map(|(region, layer)| LayerBytes::new(layer.diff_id, region, store.cloned()))
+            .collect::<Result<Vec<_>, _>>()?;
+        if need == Need::Content {
+            each(self.threads(), &bytes, || (), |(), bytes| bytes.plain().map(drop))?;
+        }
+        let of = view.layers.len();
+        let layers = bytes
+            .par_iter()
+            .zip(&view.layers)
+            .enumerate()
+            .map(|(at, (bytes, layer))| {
+                let what = || format!("layer {} of {of} ({})", at + 1, layer.diff_id.0.short());
+                let (region, compression) = bytes.at_hand();
+                let read = tree(region, compression, at).map_err(Error::within(what()))?;
+                let warnings = read.warnings.iter().map(ToString::to_string).collect();
+                Ok(Layer { tree: read.tree, warnings })
+            })
+            .collect::<Result<_, Error>>()?;
+        Ok(Files { view, layers, bytes, upper: None })
     }
 
     fn stored_regions(&self, view: &View) -> Result<Vec<Region>, Error> {
@@ -130,26 +185,6 @@ fn shorten(view: &mut View, wanted: &str, down: usize) -> Result<(), Error> {
     })?;
     view.layers.truncate(keep);
     Ok(())
-}
-
-/// Reads every layer into a tree.
-fn open(view: View, regions: Vec<Region>, store: Option<&Store>) -> Result<Files, Error> {
-    let of = view.layers.len();
-    let opened: Vec<(Layer, LayerBytes)> = regions
-        .into_par_iter()
-        .zip(&view.layers)
-        .enumerate()
-        .map(|(at, (region, layer))| {
-            let what = || format!("layer {} of {of} ({})", at + 1, layer.diff_id.0.short());
-            let compression = sniff(&region).map_err(Error::within(what()))?;
-            let read = tree(&region, compression, at).map_err(Error::within(what()))?;
-            let warnings = read.warnings.iter().map(ToString::to_string).collect();
-            let bytes = LayerBytes::new(layer.diff_id, region, compression, store.cloned());
-            Ok((Layer { tree: read.tree, warnings }, bytes))
-        })
-        .collect::<Result<_, Error>>()?;
-    let (layers, bytes) = opened.into_iter().unzip();
-    Ok(Files { view, layers, bytes, upper: None })
 }
 
 /// The tree of a layer: of a plain one by its headers alone, of a compressed one by reading it.

@@ -4,6 +4,7 @@ use super::Choices;
 use super::engines::Engines;
 use super::pairs::sh;
 use super::rows::{IMAGE, Place};
+use super::{large, union};
 use crate::scratch::Scratch;
 use crate::{Outcome, bench, shell};
 use serde::Serialize;
@@ -22,11 +23,11 @@ const EMPTY_LAYER: &str = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755
 
 #[derive(Debug, Serialize)]
 pub(super) struct Absolute {
-    what: String,
-    unit: &'static str,
-    value: f64,
+    pub(super) what: String,
+    pub(super) unit: &'static str,
+    pub(super) value: f64,
     /// At most; None: for comparison.
-    limit: Option<f64>,
+    pub(super) limit: Option<f64>,
 }
 
 impl Absolute {
@@ -50,6 +51,8 @@ pub(super) fn all(place: &Place, engines: &Engines, choices: &Choices) -> Vec<Ou
         figures.push(docker_inspect(docker, place));
     }
     figures.extend(peaks(place, choices));
+    figures.extend(large::peaks(place, choices));
+    figures.extend(union::all(choices));
     figures
 }
 
@@ -198,7 +201,7 @@ fn peaks(place: &Place, choices: &Choices) -> Vec<Outcome<Absolute>> {
 }
 
 /// The peak of the first program of a command line, fed by another one.
-fn mebibytes(feed: &str, line: &str, note: &Path) -> Outcome<f64> {
+pub(super) fn mebibytes(feed: &str, line: &str, note: &Path) -> Outcome<f64> {
     let kibibytes = match shell::found("time") {
         Some(time) => {
             let note_word = shell::quoted(&note.to_string_lossy());

@@ -13,6 +13,7 @@ pub(super) struct Engines {
     pub(super) podman: Option<String>,
     pub(super) skopeo: Option<String>,
     pub(super) crane: Option<String>,
+    pub(super) umoci: Option<String>,
     daemon: Option<Daemon>,
     podman_root: PathBuf,
 }
@@ -36,6 +37,7 @@ impl Engines {
             podman,
             skopeo: shell::found("skopeo").map(|_| "skopeo --insecure-policy".to_owned()),
             crane: shell::found("crane").map(|_| "crane".to_owned()),
+            umoci: shell::found("umoci").map(|_| "umoci".to_owned()),
             daemon,
             podman_root,
         })
@@ -49,7 +51,8 @@ impl Engines {
             .map(|docker| format!("{docker} version -f 'dockerd {{{{.Server.Version}}}}'"));
         let podman = self.podman.as_ref().map(|_| "podman --version".to_owned());
         let skopeo = self.skopeo.as_ref().map(|_| "skopeo --version".to_owned());
-        let lines = [docker, podman, skopeo].into_iter().flatten();
+        let umoci = self.umoci.as_ref().map(|umoci| format!("{umoci} --version"));
+        let lines = [docker, podman, skopeo, umoci].into_iter().flatten();
         let ask = |line: String| shell::capture(Command::new("sh").args(["-c", &line])).ok();
         lines.filter_map(ask).map(|text| text.trim().to_owned()).collect()
     }

@@ -1,6 +1,7 @@
 //! What is compared with what, as the command lines a person would type.
 
 use super::engines::Engines;
+use super::files;
 use super::pairs::{Compared, Row, Side, Target};
 use crate::shell;
 use std::fs;
@@ -36,6 +37,16 @@ impl Place<'_> {
         quoted(&self.archives.join("tomcat.docker.tar"))
     }
 
+    /// The files of the same image as one tar, as `docker export` wrote it.
+    pub(super) fn flat(&self) -> String {
+        quoted(&self.archives.join("tomcat.export.tar"))
+    }
+
+    /// A command line after which the store `kept` has the image.
+    pub(super) fn keep(&self) -> String {
+        format!("test -e {} || {} load -q -i {}", self.on_disk("kept"), self.ply("kept"), self.plain())
+    }
+
     /// gzip layers, as skopeo wrote it.
     pub(super) fn gzip(&self) -> String {
         quoted(&self.archives.join("tomcat.oci-gzip.tar"))
@@ -46,7 +57,7 @@ fn quoted(path: &Path) -> String {
     shell::quoted(&path.to_string_lossy())
 }
 
-const fn faster(fast_disk: f64, slow_disk: f64) -> Target {
+pub(super) const fn faster(fast_disk: f64, slow_disk: f64) -> Target {
     Target::Faster { fast_disk, slow_disk }
 }
 
@@ -55,6 +66,7 @@ pub(super) fn all(place: &Place, engines: &Engines) -> Vec<Row> {
     rows.extend(load_gzip(place, engines));
     rows.extend(save(place, engines));
     rows.extend(check(place, engines));
+    rows.extend(files::all(place, engines));
     rows
 }
 
@@ -133,7 +145,7 @@ fn save(place: &Place, engines: &Engines) -> Vec<Row> {
     let saved = place.on_disk("saved");
     let before = format!("rm -f {saved}");
     let ours = Side {
-        once: format!("test -e {} || {} load -q -i {plain}", place.on_disk("kept"), place.ply("kept")),
+        once: place.keep(),
         before: before.clone(),
         timed: format!("{} save -o {saved} {IMAGE}", place.ply("kept")),
     };
@@ -155,11 +167,7 @@ fn save(place: &Place, engines: &Engines) -> Vec<Row> {
 fn check(place: &Place, engines: &Engines) -> Vec<Row> {
     let plain = place.plain();
     let store = place.on_disk("kept");
-    let ours = Side {
-        once: format!("test -e {store} || {} load -q -i {plain}", place.ply("kept")),
-        timed: format!("{} check", place.ply("kept")),
-        ..Side::default()
-    };
+    let ours = Side { once: place.keep(), timed: format!("{} check", place.ply("kept")), ..Side::default() };
     let side = |timed| Side { timed, ..Side::default() };
     let row = |peer, theirs, target| Row { what: "check", peer, ours: ours.clone(), theirs, target };
     let sums = side(format!("cd {store}/blobs/sha256 && sha256sum *"));
