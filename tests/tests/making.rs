@@ -304,6 +304,7 @@ fn little_to_squash() {
     let archive = ply.write("archive", archive_of(&layered(), "app:1").finish());
     assert_eq!(ply.load(Input::File, &archive, &[]).code, Some(0));
     assert_eq!(ply.ok(["squash", "app:1", "--from", "3", "-t", "same:1"]), ply.id("app:1"));
+    assert_eq!(ply.ok(["inspect", "-f", "{{.RepoTags}}", "app:1"]), "[app:1 same:1]");
     let ran = at(&ply, "1", &["squash", "app:1", "-t", "one:1"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let again = at(&ply, "1", &["squash", "one:1", "-t", "one:2"]);

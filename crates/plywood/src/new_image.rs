@@ -14,7 +14,7 @@ use ply_reference::Reference;
 use ply_store::{Ingest, LayerFacts};
 
 use crate::load::point;
-use crate::select::Meant;
+use crate::select::{Meant, descriptor};
 use crate::transfer::{Counter, Out, sniff};
 use crate::{Engine, Error};
 
@@ -28,6 +28,8 @@ pub(crate) struct NewImage<'a> {
 /// An image of the store that another one is made of.
 #[derive(Debug)]
 pub(crate) struct Parent {
+    /// Its manifest, as it lies in the store.
+    pub(crate) manifest: Descriptor,
     /// Its config.
     pub(crate) config: Document<Config>,
     /// The blobs of its layers as they are stored, from the bottom up; all of them are here.
@@ -87,8 +89,7 @@ impl<'a> NewImage<'a> {
     pub(crate) fn parent_of(&self, image: Image) -> Result<Parent, Error> {
         let layers =
             image.layers().into_iter().map(|layer| self.oci(layer.blob)).collect::<Result<_, Error>>()?;
-        let Image { config, .. } = image;
-        Ok(Parent { config, layers })
+        Ok(Parent { manifest: descriptor(&image), config: image.config, layers })
     }
 
     /// What an OCI manifest says of a stored layer: Docker's words become OCI's, and where there are none the bytes tell.
@@ -153,14 +154,22 @@ impl<'a> NewImage<'a> {
         for raw in [&config.raw, &manifest.raw] {
             self.ingest.put(raw).map_err(Error::within("writing a document"))?;
         }
-        let (kind, id) = (MediaType::new(MediaType::MANIFEST), config.digest);
+        let kind = MediaType::new(MediaType::MANIFEST);
         let root = Descriptor::new(kind, manifest.digest, manifest.raw.len() as u64);
+        self.name(&root, config.digest, names)
+    }
+
+    /// Names an image whose documents are here.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub(crate) fn name(self, root: &Descriptor, id: Digest, names: &[Reference]) -> Result<Made, Error> {
         let moved = self.ingest.commit(|known, catalog| {
             if names.is_empty() {
-                known.keep(&root);
+                known.keep(root);
             }
             let id_of = |target: &Digest| Some(catalog.target(target)?.image?.id);
-            let moved = names.iter().map(|name| point(known, id_of, name, &root, id, false));
+            let moved = names.iter().map(|name| point(known, id_of, name, root, id, false));
             moved.collect::<Result<Vec<_>, Error>>()
         })?;
         Ok(Made { id, moved: moved.into_iter().flatten().collect() })

@@ -233,7 +233,8 @@ pub(crate) fn nameless_view(catalog: &Catalog, image: Image) -> View {
     }
 }
 
-fn descriptor(image: &Image) -> Descriptor {
+/// Where an image's manifest is found.
+pub(crate) fn descriptor(image: &Image) -> Descriptor {
     let kind = image.manifest.value.media_type.clone().unwrap_or_else(|| MediaType::new(MediaType::MANIFEST));
     Descriptor::new(kind, image.manifest.digest, image.manifest.raw.len() as u64)
 }

@@ -51,7 +51,7 @@ impl Engine<'_> {
         };
         let mut layers = parent.layers;
         if stays == layers.len() {
-            return new.publish(&parent.config, &layers, &options.names);
+            return new.name(&parent.manifest, parent.config.digest, &options.names);
         }
         files.layers().iter().skip(stays).flat_map(|layer| &layer.warnings).for_each(|w| self.watch.note(w));
 

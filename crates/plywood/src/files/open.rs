@@ -75,7 +75,7 @@ impl Engine<'_> {
         let mut view = self.view_of(&meant, platform)?;
         shorten(&mut view, wanted, down)?;
         let (regions, store) = self.regions(&meant, platform, &view)?;
-        self.open(need, view, regions, store.as_ref())
+        self.open_layers(need, view, regions, store.as_ref())
     }
 
     /// The files of a container, or of what lies so many layers below its own.
@@ -105,11 +105,11 @@ impl Engine<'_> {
         let mut view = nameless_view(&self.store.catalog()?, image);
         shorten(&mut view, &container.name, down)?;
         let regions = self.stored_regions(&view)?;
-        self.open(need, view, regions, Some(&self.store))
+        self.open_layers(need, view, regions, Some(&self.store))
     }
 
     /// Reads every layer into a tree.
-    fn open(
+    fn open_layers(
         &self,
         need: Need,
         view: View,
