@@ -12,6 +12,9 @@ const ARCHIVE: &str = "family.tar";
 const SUMMARY: &str =
     "{{.Id}}: {{len .RootFS.Layers}} layers, {{.Size}} bytes, runs {{json .Config.Entrypoint}}";
 
+/// A file that a later layer of app:1.1 deleted.
+const DELETED: &str = "/usr/src/lang/cases";
+
 pub(crate) fn run(_: &[&str]) -> Outcome {
     shell::run(&mut shell::cargo(["build", "--quiet", "--package", "ply-cli"]))?;
     let scratch = Scratch::new(&std::env::temp_dir(), "ply-demo")?;
@@ -43,11 +46,40 @@ pub(crate) fn run(_: &[&str]) -> Outcome {
             "IDs {here} and {there}, same bytes: {same_bytes}, thin {thin} of {whole} bytes"
         ));
     }
+    files(&ply)?;
+    container(&ply)?;
     println!(
         "\nShown: an archive by Docker loaded, looked at and saved; a thin one of {} % travelled to a second store, \
-         where the image has the same ID and saves to the same bytes.",
+         where the image has the same ID and saves to the same bytes; a deleted file read, and a container that became \
+         an image.",
         thin * 100 / whole.max(1)
     );
+    Ok(())
+}
+
+/// What layers keep though nobody shows it.
+fn files(ply: &Ply<'_>) -> Outcome {
+    ply.shows(&["tree"])?;
+    ply.shows(&["ls", "-l", "app:1.1", "/"])?;
+    ply.shows(&["log", "app:1.1", "/etc/app.conf"])?;
+    ply.shows(&["find", "--deleted", "app:1.1"])?;
+    ply.shows(&["log", "app:1.1", DELETED])?;
+    ply.begins(&["cat", "--layer", "2", "app:1.1", DELETED])?;
+    ply.shows(&["diff", "lang:3", "app:1.1"])
+}
+
+/// A container, changed and committed.
+fn container(ply: &Ply<'_>) -> Outcome {
+    fs::write(ply.folder.join("motd"), "hello\n").map_err(|why| format!("writing motd: {why}"))?;
+    ply.shows(&["create", "--name", "try", "app:1.1"])?;
+    ply.shows(&["cp", "motd", "try:/etc/motd"])?;
+    ply.shows(&["delete", "try:/etc/app.conf"])?;
+    ply.shows(&["diff", "try"])?;
+    ply.shows(&["commit", "-m", "a greeting", "try", "app:mine"])?;
+    let said = ply.answers(&["cat", "app:mine", "/etc/motd"])?;
+    if said != "hello\n" {
+        return Err(format!("/etc/motd of the new image says {said:?}"));
+    }
     Ok(())
 }
 
@@ -68,6 +100,19 @@ impl Ply<'_> {
         let answer = shell::capture(&mut self.command(args))?;
         print!("{answer}");
         Ok(answer)
+    }
+
+    /// Shows the first lines of an answer that must have some.
+    fn begins(&self, args: &[&str]) -> Outcome {
+        const SHOWN: usize = 2;
+        self.announce(args);
+        let answer = shell::capture(&mut self.command(args))?;
+        let lines: Vec<&str> = answer.lines().collect();
+        if lines.len() <= SHOWN {
+            return Err(format!("the answer has {} lines: {answer:?}", lines.len()));
+        }
+        println!("{}\n... and {} lines more", lines[..SHOWN].join("\n"), lines.len() - SHOWN);
+        Ok(())
     }
 
     fn announce(&self, args: &[&str]) {
