@@ -80,26 +80,45 @@ pub(crate) fn content(tree: &Tree) -> u64 {
     sizes.fold(0, u64::saturating_add)
 }
 
-/// A region as something that can seek.
+/// How much is read ahead: the header after that of a small file is there already.
+const WINDOW: usize = 4096;
+
+/// A region as something that can seek, read for the headers of a tar.
 pub(crate) struct RegionCursor<'a> {
     region: &'a Region,
     at: u64,
+    /// What was read last, and where it begins.
+    window: Vec<u8>,
+    start: u64,
 }
 
 impl<'a> RegionCursor<'a> {
-    pub(crate) const fn new(region: &'a Region) -> Self {
-        Self { region, at: 0 }
+    pub(crate) fn new(region: &'a Region) -> Self {
+        Self { region, at: 0, window: Vec::with_capacity(WINDOW), start: 0 }
+    }
+
+    /// The bytes from here on, as far as they are at hand.
+    fn at_hand(&self) -> &[u8] {
+        let skip = self.at.checked_sub(self.start).and_then(|skip| usize::try_from(skip).ok());
+        skip.and_then(|skip| self.window.get(skip..)).unwrap_or_default()
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        let left = usize::try_from(self.region.len.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        self.window.resize(WINDOW.min(left), 0);
+        self.start = self.at;
+        let read = self.region.file.read_at(&mut self.window, self.region.offset + self.at);
+        self.window.truncate(*read.as_ref().unwrap_or(&0));
+        read.map(drop)
     }
 }
 
 impl Read for RegionCursor<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.region.len.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        let want = left.min(buffer.len());
-        let n = self
-            .region
-            .file
-            .read_at(buffer.get_mut(..want).unwrap_or_default(), self.region.offset + self.at)?;
+        if self.at_hand().is_empty() {
+            self.fill()?;
+        }
+        let n = self.at_hand().read(buffer)?;
         self.at += n as u64;
         Ok(n)
     }
