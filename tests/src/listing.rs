@@ -6,7 +6,10 @@ use std::path::Path;
 /// Every file by its path, with what its bytes hash to; every folder.
 pub type Listing = BTreeMap<String, String>;
 
-/// Lists a folder, and all below it.
+/// What a store keeps and can make again at any time: looking into an image is not a change.
+const DERIVED: &str = "ply/layers";
+
+/// Lists a folder, and all below it but what a store in it could make again.
 pub fn listing(folder: &Path) -> Listing {
     let mut found = Listing::new();
     list(folder, "", &mut found);
@@ -17,6 +20,9 @@ fn list(folder: &Path, prefix: &str, found: &mut Listing) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
+        if format!("/{name}").ends_with(&format!("/{DERIVED}")) {
+            continue;
+        }
         if entry.file_type().unwrap().is_dir() {
             list(&entry.path(), &format!("{name}/"), found);
             found.insert(format!("{name}/"), String::new());

@@ -21,7 +21,7 @@ impl<R: ReadAt> Image<R> {
     /// # Errors
     /// [`ErofsError::Damaged`], [`ErofsError::Read`].
     pub fn check(&self) -> Result<(), ErofsError> {
-        self.check_identity()?;
+        self.verify()?;
         self.check_tree()?;
         let again = encode(self, self.form(), self.slots()).map_err(|why| match why {
             ErofsError::Unfit { .. } => ErofsError::damaged("tree", why.to_string()),
@@ -44,7 +44,11 @@ impl<R: ReadAt> Image<R> {
         })
     }
 
-    fn check_identity(&self) -> Result<(), ErofsError> {
+    /// Hashes all of the image: whether its bytes are those that were written, whatever they say.
+    ///
+    /// # Errors
+    /// [`ErofsError::Damaged`], [`ErofsError::Read`].
+    pub fn verify(&self) -> Result<(), ErofsError> {
         let mut hasher = ply_digest::Hasher::new();
         self.pieces(|at, bytes| {
             let mut unsealed = bytes.to_vec();

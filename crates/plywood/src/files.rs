@@ -6,6 +6,7 @@ pub mod diff;
 mod du;
 pub mod find;
 pub mod grep;
+mod layer_tree;
 mod listing;
 mod log;
 mod open;
@@ -23,6 +24,7 @@ pub use bytes::LayerBytes;
 pub(crate) use bytes::unnamed;
 pub use cat::kind;
 pub use du::HiddenFile;
+pub use layer_tree::LayerTree;
 pub use listing::{Entry, Scope};
 pub use log::Log;
 pub(crate) use open::Need;
@@ -52,7 +54,7 @@ pub struct Files {
 #[derive(Debug)]
 pub struct Layer {
     /// What it adds, hides and links to.
-    pub tree: Tree,
+    pub tree: LayerTree,
     /// What was odd in it and taken all the same, in words.
     pub warnings: Vec<String>,
 }
@@ -65,13 +67,13 @@ impl Files {
     /// How many layers there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.layers.len()
+        self.layers.len() + usize::from(self.upper.is_some())
     }
 
     /// Whether the image has no layer: it is `scratch`.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.layers.is_empty()
+        self.len() == 0
     }
 
     /// Whether it is a container: then the topmost layer is its own.
@@ -80,7 +82,13 @@ impl Files {
         self.upper.is_some()
     }
 
-    /// The layers, from the bottom up.
+    /// A container's own layer.
+    #[must_use]
+    pub(crate) fn own(&self) -> Option<&Tree> {
+        self.upper.as_ref().map(|upper| &upper.tree)
+    }
+
+    /// The layers of the image, from the bottom up.
     #[must_use]
     pub fn layers(&self) -> &[Layer] {
         &self.layers
@@ -98,14 +106,14 @@ impl Files {
     /// There is none, or more than one.
     pub fn choose(&self, wanted: &str) -> Result<LayerNumber, Error> {
         let none = || {
-            let of = self.layers.len();
+            let of = self.len();
             Error::Misuse(format!(
                 "no layer {}: there are {of}, the first over scratch is 1",
                 crate::error::shown(wanted)
             ))
         };
         if let Ok(number) = wanted.parse::<usize>()
-            && number <= self.layers.len()
+            && number <= self.len()
         {
             return number.checked_sub(1).map(LayerNumber).ok_or_else(none);
         }
@@ -123,11 +131,18 @@ impl Files {
         }
     }
 
+    /// The tree of a layer, a container's own among them.
+    pub(crate) fn tree(&self, layer: usize) -> Option<&dyn TreeView> {
+        let own = || self.own().filter(|_| layer == self.layers.len()).map(|tree| tree as &dyn TreeView);
+        self.layers.get(layer).map(|layer| &layer.tree as &dyn TreeView).or_else(own)
+    }
+
     /// The trees of the layers up to one, that one included: what the union is made of.
     #[must_use]
     pub fn trees(&self, top: Option<LayerNumber>) -> Vec<&dyn TreeView> {
-        let count = top.map_or(self.layers.len(), |top| top.0 + 1);
-        self.layers.iter().take(count).map(|layer| &layer.tree as &dyn TreeView).collect()
+        let layers = self.layers.iter().map(|layer| &layer.tree as &dyn TreeView);
+        let own = self.own().map(|tree| tree as &dyn TreeView);
+        layers.chain(own).take(top.map_or(usize::MAX, |top| top.0 + 1)).collect()
     }
 
     /// The union of all layers up to one, or of all; nothing is built.

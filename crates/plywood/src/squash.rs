@@ -101,11 +101,12 @@ fn one_layer(files: &Files, stays: usize) -> Result<(Tree, Tar), Error> {
     }
     let tree = merge(upper, keep).map_err(files.failed())?.tree;
     // Merged, the root has attributes, whether any layer gave it some or not.
-    let root = files.layers().iter().any(|layer| match layer.tree.get(Tree::ROOT).map(|node| &node.kind) {
-        Some(Kind::Directory(Directory { presence, .. })) => *presence == Presence::Explicit,
-        _ => false,
-    });
-    Ok((tree, Tar { root }))
+    let mut how = Tar { root: false };
+    for layer in upper {
+        let root = layer.node(layer.root()).map_err(files.failed())?;
+        how.root |= matches!(root.kind, Kind::Directory(Directory { presence: Presence::Explicit, .. }));
+    }
+    Ok((tree, how))
 }
 
 /// Takes away whiteouts and opaque marks with nothing below them to hide: what came and went in these layers.

@@ -1,7 +1,7 @@
-//! What can be made again: plain tars of compressed layers, made when their content is first read.
+//! What can be made again: plain tars of compressed layers, and indexes of layers, made when they are first wanted.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,6 +33,23 @@ impl Store {
         let Ok(beside) = self.beside(&path) else { return Ok(None) };
         make(&beside.file)?;
         Ok(beside.keep(&path).ok())
+    }
+
+    /// The index of a layer, where one is kept. Whether it is intact, and what it means, is for the caller to find out.
+    #[must_use]
+    pub fn layer_index(&self, layer: &DiffId) -> Option<File> {
+        File::open(self.layout.layer_index(layer)).ok()
+    }
+
+    /// Keeps an index of a layer, in the place of one that may be there: written beside, synced, and renamed. Best effort,
+    /// since it can be made again.
+    pub fn keep_layer_index(&self, layer: &DiffId, index: &[u8]) {
+        let path = self.layout.layer_index(layer);
+        if let Ok(beside) = self.beside(&path)
+            && (&*beside.file).write_all(index).is_ok()
+        {
+            let _ = beside.keep(&path);
+        }
     }
 
     fn beside(&self, path: &std::path::Path) -> io::Result<Beside> {

@@ -78,6 +78,10 @@ impl Layout {
         self.root.join("ply/containers.lock")
     }
 
+    pub(crate) fn layer_index(&self, layer: &ply_image::DiffId) -> PathBuf {
+        self.layers().join(format!("{}.erofs", layer.0.hex()))
+    }
+
     pub(crate) fn damaged(&self) -> PathBuf {
         self.root.join("ply/damaged")
     }

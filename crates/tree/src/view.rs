@@ -29,6 +29,24 @@ pub trait TreeView {
     fn entries(&self, directory: NodeId) -> Result<Entries<'_>, TreeError>;
 }
 
+impl<V: TreeView + ?Sized> TreeView for &V {
+    fn root(&self) -> NodeId {
+        (**self).root()
+    }
+
+    fn node(&self, id: NodeId) -> Result<Cow<'_, Node>, TreeError> {
+        (**self).node(id)
+    }
+
+    fn lookup(&self, directory: NodeId, name: &[u8]) -> Result<Option<NodeId>, TreeError> {
+        (**self).lookup(directory, name)
+    }
+
+    fn entries(&self, directory: NodeId) -> Result<Entries<'_>, TreeError> {
+        (**self).entries(directory)
+    }
+}
+
 /// Whether a symbolic link at the end of a path is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Last {

@@ -64,7 +64,7 @@ impl Engine<'_> {
         let mut layers = parent.layers;
         let how = Tar { root: root_is_changed(&files)? };
         let is_changed = |tree: &&Tree| how.root || tree.children(Tree::ROOT).next().is_some();
-        match files.layers().last().map(|layer| &layer.tree).filter(is_changed) {
+        match files.own().filter(is_changed) {
             None => draft.push_empty(&step)?,
             Some(tree) => {
                 let progress = TaskProgress::alone(self.watch, &container.name, Some(content(tree)));
@@ -85,6 +85,6 @@ impl Engine<'_> {
 fn root_is_changed(files: &Files) -> Result<bool, Error> {
     let below = below(files)?;
     let before = below.node(below.root()).map_err(files.failed())?;
-    let own = files.layers().last().and_then(|layer| layer.tree.get(Tree::ROOT));
+    let own = files.own().and_then(|tree| tree.get(Tree::ROOT));
     Ok(own.is_some_and(|own| own.metadata != before.metadata || own.kind != before.kind))
 }

@@ -77,7 +77,7 @@ impl Engine<'_> {
     /// Its layer or its image cannot be read.
     pub fn sizes(&self, container: &Container) -> Result<Sizes, Error> {
         let files = self.files_of_container(Need::Headers, container, self.read_container(container)?)?;
-        let written = files.layers().last().map_or(0, |layer| content(&layer.tree));
+        let written = files.own().map_or(0, content);
         let image = ply_image::Image::read(&self.store, &container.manifest)?;
         Ok(Sizes { written, image: nameless_view(&self.store.catalog()?, image).size() })
     }

@@ -93,7 +93,7 @@ impl Files {
         }
         let below = self.base(&stack, path, Last::Keep)?;
         self.past(&below, &mut |past| {
-            if !tests.pass(&past.path, past.node, past.layer) {
+            if !tests.pass(&past.path, &past.node, past.layer) {
                 return Ok(());
             }
             let is_meant = match among {
@@ -104,7 +104,7 @@ impl Files {
             if !is_meant {
                 return Ok(());
             }
-            let entry = Entry { path: past.path, node: past.node.clone(), layer: past.layer };
+            let entry = Entry { path: past.path, node: past.node.into_owned(), layer: past.layer };
             each(Match { entry, hidden: Some(past.by) })
         })
     }
@@ -121,8 +121,12 @@ impl Files {
             let node = stack.node(id).map_err(self.failed())?;
             let origin = stack.origin(id);
             let layer = LayerNumber(origin.map_or(0, |origin| origin.layer));
-            let is_implied = || origin.and_then(|at| self.inode(at)).is_some_and(is_implied);
-            if !tests.pass(path, &node, layer) || tests.layer.is_some() && is_implied() {
+            if !tests.pass(path, &node, layer) {
+                return Ok(());
+            }
+            if let Some(at) = origin.filter(|_| tests.layer.is_some())
+                && self.inode(at)?.as_deref().is_some_and(is_implied)
+            {
                 return Ok(());
             }
             let entry = Entry { path: path.to_vec(), node: node.into_owned(), layer };

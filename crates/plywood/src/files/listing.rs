@@ -40,7 +40,7 @@ pub enum Scope {
 /// A tree to look at, and who put what there.
 pub(super) enum Looked<'a> {
     Stack(Stack<'a>),
-    Alone(&'a ply_tree::Tree, LayerNumber),
+    Alone(&'a dyn TreeView, LayerNumber),
 }
 
 impl<'a> Looked<'a> {
@@ -48,8 +48,8 @@ impl<'a> Looked<'a> {
         Ok(match scope {
             Scope::Union => Self::Stack(files.stack(None)?),
             Scope::Until(layer) => Self::Stack(files.stack(Some(layer))?),
-            Scope::Alone(layer) => match files.layers.get(layer.0) {
-                Some(found) => Self::Alone(&found.tree, layer),
+            Scope::Alone(layer) => match files.tree(layer.0) {
+                Some(tree) => Self::Alone(tree, layer),
                 None => return Err(Error::Misuse(format!("no layer {}", layer.0 + 1))),
             },
         })

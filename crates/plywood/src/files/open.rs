@@ -10,7 +10,7 @@ use ply_tree::Source;
 use rayon::prelude::*;
 
 use super::upper::Upper;
-use super::{Files, Layer, LayerBytes};
+use super::{Files, Layer, LayerBytes, LayerTree};
 use crate::measure::RegionCursor;
 use crate::select::{Meant, nameless_view};
 use crate::transfer::{BLOCK, RegionReader};
@@ -94,9 +94,7 @@ impl Engine<'_> {
         lock: ContainerLock,
     ) -> Result<Files, Error> {
         let mut files = self.files_below(need, container, 0)?;
-        let (tree, upper) = Upper::read(&self.store, container, files.layers.len(), lock)?;
-        files.layers.push(Layer { tree, warnings: Vec::new() });
-        files.upper = Some(upper);
+        files.upper = Some(Upper::read(&self.store, container, files.layers.len(), lock)?);
         Ok(files)
     }
 
@@ -131,10 +129,18 @@ impl Engine<'_> {
             .enumerate()
             .map(|(at, (bytes, layer))| {
                 let what = || format!("layer {} of {of} ({})", at + 1, layer.diff_id.0.short());
+                let source = Source(u32::try_from(at).map_err(Error::within(what()))?);
+                if let Some(tree) = store.and_then(|store| LayerTree::kept(store, &layer.diff_id, source)) {
+                    return Ok(Layer { tree, warnings: Vec::new() });
+                }
                 let (region, compression) = bytes.at_hand();
-                let read = tree(region, compression, at).map_err(Error::within(what()))?;
+                let (read, size) = tree(region, compression, source).map_err(Error::within(what()))?;
+                // What is odd in a layer must be told each time: an index says nothing of it.
+                if let Some(store) = store.filter(|_| read.warnings.is_empty()) {
+                    LayerTree::keep(&read.tree, store, &layer.diff_id, size);
+                }
                 let warnings = read.warnings.iter().map(ToString::to_string).collect();
-                Ok(Layer { tree: read.tree, warnings })
+                Ok(Layer { tree: LayerTree::Read(read.tree), warnings })
             })
             .collect::<Result<_, Error>>()?;
         Ok(Files { view, layers, bytes, upper: None })
@@ -187,25 +193,29 @@ fn shorten(view: &mut View, wanted: &str, down: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// The tree of a layer: of a plain one by its headers alone, of a compressed one by reading it.
+/// The tree of a layer, and the length of its plain tar: of a plain one by its headers alone, of a compressed one by reading
+/// it.
 fn tree(
     region: &Region,
     compression: Compression,
-    at: usize,
-) -> Result<Changeset, Box<dyn std::error::Error + Send + Sync>> {
-    let reader = Reader::new(Source(u32::try_from(at)?), 0);
+    source: Source,
+) -> Result<(Changeset, u64), Box<dyn std::error::Error + Send + Sync>> {
+    let reader = Reader::new(source, 0);
     let limits = ply_tar::Limits::default();
     if compression == Compression::None {
-        return Ok(read(RegionCursor::new(region), reader, limits)?);
+        return Ok((read(RegionCursor::new(region), reader, limits)?, region.len));
     }
     let raw = BufReader::with_capacity(BLOCK, RegionReader::new(region));
     let mut plain = ply_layer::decoder(compression, raw, &ply_layer::Limits::default())?;
     let mut feed = Feed::new(reader, limits);
-    let mut block = vec![0; BLOCK];
+    let (mut block, mut size) = (vec![0; BLOCK], 0);
     loop {
         match plain.read(&mut block)? {
-            0 => return Ok(feed.finish()?),
-            n => feed.push(block.get(..n).unwrap_or_default())?,
+            0 => return Ok((feed.finish()?, size)),
+            n => {
+                size += n as u64;
+                feed.push(block.get(..n).unwrap_or_default())?;
+            }
         }
     }
 }

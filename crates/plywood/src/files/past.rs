@@ -1,5 +1,7 @@
 //! What later layers hid: every old version that is still in the image, though the union does not show it.
 
+use std::borrow::Cow;
+
 use ply_overlay::{Origin, Removal, Stack, hidden};
 use ply_tree::{Kind, Node, NodeId, TreeView, path};
 
@@ -21,7 +23,7 @@ pub(super) struct Past<'a> {
     /// The layer that has the entry. Of a hard link to a layer below, the inode lies further down.
     pub(super) layer: LayerNumber,
     pub(super) inode: Origin,
-    pub(super) node: &'a Node,
+    pub(super) node: Cow<'a, Node>,
     pub(super) by: HiddenBy,
 }
 
@@ -43,7 +45,7 @@ impl Files {
                 Kind::LinkBelow { .. } => self.behind(entry.origin, &entry.path)?,
                 _ => entry.origin,
             };
-            let Some(node) = self.inode(inode) else { continue };
+            let Some(node) = self.inode(inode)? else { continue };
             let by = HiddenBy { layer: LayerNumber(entry.by), removal: entry.removal };
             each(Past { path: entry.path, layer: LayerNumber(entry.origin.layer), inode, node, by })?;
         }
@@ -58,8 +60,8 @@ impl Files {
     }
 
     /// An inode of a layer.
-    pub(super) fn inode(&self, at: Origin) -> Option<&Node> {
-        self.layers.get(at.layer)?.tree.get(at.id)
+    pub(super) fn inode(&self, at: Origin) -> Result<Option<Cow<'_, Node>>, Error> {
+        self.tree(at.layer).map(|tree| tree.node(at.id).map_err(self.failed())).transpose()
     }
 
     /// What stands at a clean path, no link followed.

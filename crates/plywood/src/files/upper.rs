@@ -11,6 +11,8 @@ use crate::Error;
 pub(super) struct Upper {
     /// What the container is called.
     pub(super) name: String,
+    /// What it adds, hides and replaces.
+    pub(super) tree: Tree,
     /// Sources of the layers below it; those of its own files are counted from there.
     below: u32,
     files: ply_rootfs::Files,
@@ -26,7 +28,7 @@ impl Upper {
         container: &Container,
         below: usize,
         lock: ContainerLock,
-    ) -> Result<(Tree, Self), Error> {
+    ) -> Result<Self, Error> {
         let how = Scan { style: Style::Upper, ..Scan::default() };
         let folder = store.container_folder(&container.id).upper();
         let place = format!("container {}", container.name);
@@ -35,7 +37,7 @@ impl Upper {
         renumber(&mut tree, below)
             .ok_or("holds more files than can be told apart")
             .map_err(Error::within(&place))?;
-        Ok((tree, Self { name: container.name.clone(), below, files, lock }))
+        Ok(Self { name: container.name.clone(), tree, below, files, lock })
     }
 
     /// A file of it, by its number among all sources.

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use ply_overlay::Origin;
 use ply_tree::{Extent, Kind, Last, Node, Source, walk};
 
@@ -31,17 +33,21 @@ pub(super) struct Target<'a> {
     pub(super) place: Place,
     /// Where its content is told: the same for all names of a file.
     pub(super) inode: Origin,
-    pub(super) extents: &'a [Extent],
+    pub(super) extents: Cow<'a, [Extent]>,
     pub(super) size: u64,
 }
 
 impl<'a> Target<'a> {
     /// Nothing for what is no file, or empty: it has no lines.
-    fn new(place: Place, inode: Origin, node: &'a Node) -> Option<Self> {
-        match &node.kind {
-            Kind::File { size, extents } if *size > 0 => Some(Self { place, inode, extents, size: *size }),
-            _ => None,
-        }
+    fn new(place: Place, inode: Origin, node: Cow<'a, Node>) -> Option<Self> {
+        let (size, extents) = match node {
+            Cow::Borrowed(Node { kind: Kind::File { size, extents }, .. }) => {
+                (*size, Cow::Borrowed(&extents[..]))
+            }
+            Cow::Owned(Node { kind: Kind::File { size, extents }, .. }) => (size, Cow::Owned(extents)),
+            Cow::Borrowed(_) | Cow::Owned(_) => return None,
+        };
+        (size > 0).then_some(Self { place, inode, extents, size })
     }
 
     /// The content with no more than some zeros of each hole: they tell that the file is binary, and a header can claim
@@ -76,14 +82,18 @@ impl Files {
         let shown = self.find(&stack, path, Last::Follow);
         if let Ok(found) = &shown {
             let mut add = |path: Vec<u8>, id| {
-                let Some(inode) = stack.origin(id) else { return };
-                let place = Place { path, layer: LayerNumber(inode.layer), hidden: None };
-                targets.extend(self.inode(inode).and_then(|node| Target::new(place, inode, node)));
+                if let Some(inode) = stack.origin(id)
+                    && let Some(node) = self.inode(inode)?
+                {
+                    let place = Place { path, layer: LayerNumber(inode.layer), hidden: None };
+                    targets.extend(Target::new(place, inode, node));
+                }
+                Ok::<(), Error>(())
             };
-            add(found.path.clone(), found.id);
+            add(found.path.clone(), found.id)?;
             let mut steps = walk(&stack, found.id).map_err(self.failed())?;
             while let Some(id) = steps.advance().map_err(self.failed())? {
-                add(ply_tree::path::join(&found.path, steps.path()), id);
+                add(ply_tree::path::join(&found.path, steps.path()), id)?;
             }
         }
         if !all_layers {

@@ -1,0 +1,120 @@
+//! A layer's tree: read from its tar, or looked up in the index that was kept of it.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use ply_erofs::{Form, Image, Slot, encode};
+use ply_image::DiffId;
+use ply_store::Store;
+use ply_tree::{Entries, Kind, Node, NodeId, ReadAt, Source, Tree, TreeError, TreeView};
+
+/// A layer as a changeset.
+pub enum LayerTree {
+    /// In memory.
+    Read(Tree),
+    /// In an index on disk; only what is asked for is read.
+    Kept(Box<OneSource<Image<IndexFile>>>),
+}
+
+impl std::fmt::Debug for LayerTree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Read(_) => "LayerTree::Read",
+            Self::Kept(_) => "LayerTree::Kept",
+        })
+    }
+}
+
+/// A file that an index lies in.
+#[derive(Debug)]
+pub struct IndexFile(File);
+
+impl ReadAt for IndexFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, offset)
+    }
+}
+
+impl LayerTree {
+    /// The tree of a layer whose index the store keeps, intact and of this layer; its bytes lie in `source`.
+    pub(super) fn kept(store: &Store, layer: &DiffId, source: Source) -> Option<Self> {
+        let image = Image::open(IndexFile(store.layer_index(layer)?)).ok()?;
+        let is_of_layer = matches!(image.slots(), [Slot { digest: Some(digest), .. }] if *digest == layer.0);
+        if image.form() != Form::Index || !is_of_layer || image.verify().is_err() {
+            return None;
+        }
+        Some(Self::Kept(Box::new(OneSource { view: image, source })))
+    }
+
+    /// Keeps an index of a layer's tree, whose plain tar has so many bytes. Best effort: it can be made again.
+    pub(super) fn keep(tree: &Tree, store: &Store, layer: &DiffId, size: u64) {
+        let view = OneSource { view: tree, source: Source(0) };
+        let slots = [Slot { digest: Some(layer.0), size }];
+        if let Ok(index) = encode(&view, Form::Index, &slots) {
+            store.keep_layer_index(layer, &index);
+        }
+    }
+
+    fn view(&self) -> &dyn TreeView {
+        match self {
+            Self::Read(tree) => tree,
+            Self::Kept(index) => &**index,
+        }
+    }
+}
+
+impl TreeView for LayerTree {
+    fn root(&self) -> NodeId {
+        self.view().root()
+    }
+
+    fn node(&self, id: NodeId) -> Result<Cow<'_, Node>, TreeError> {
+        self.view().node(id)
+    }
+
+    fn lookup(&self, directory: NodeId, name: &[u8]) -> Result<Option<NodeId>, TreeError> {
+        self.view().lookup(directory, name)
+    }
+
+    fn entries(&self, directory: NodeId) -> Result<Entries<'_>, TreeError> {
+        self.view().entries(directory)
+    }
+}
+
+/// A tree all of whose bytes lie in one source, under another number.
+#[allow(missing_debug_implementations, reason = "views can be anything")]
+pub struct OneSource<V> {
+    view: V,
+    source: Source,
+}
+
+impl<V: TreeView> TreeView for OneSource<V> {
+    fn root(&self) -> NodeId {
+        self.view.root()
+    }
+
+    fn node(&self, id: NodeId) -> Result<Cow<'_, Node>, TreeError> {
+        let node = self.view.node(id)?;
+        let is_file = matches!(&node.kind, Kind::File { extents, .. } if !extents.is_empty());
+        if !is_file {
+            return Ok(node);
+        }
+        let mut node = node.into_owned();
+        if let Kind::File { extents, .. } = &mut node.kind {
+            for extent in extents.iter_mut().filter(|extent| extent.source != Source::HOLE) {
+                extent.source = self.source;
+            }
+        }
+        Ok(Cow::Owned(node))
+    }
+
+    fn lookup(&self, directory: NodeId, name: &[u8]) -> Result<Option<NodeId>, TreeError> {
+        self.view.lookup(directory, name)
+    }
+
+    fn entries(&self, directory: NodeId) -> Result<Entries<'_>, TreeError> {
+        self.view.entries(directory)
+    }
+}
