@@ -135,56 +135,29 @@ impl Encoder<'_> {
     }
 
     /// Puts the parts together, and writes what only now is known: where everything lies.
-    fn finish(self) -> Result<Vec<u8>, ErofsError> {
-        let Self { frame, area, blocks, mut inodes, names, listings, .. } = self;
-        let too_large =
-            || ErofsError::Unfit { path: Vec::new(), why: "its index would have over 2 TiB".to_owned() };
-        let slots = u16::try_from(frame.slots.len());
-        let slots = slots.map_err(|_| ErofsError::Unfit {
-            path: Vec::new(),
-            why: format!("its bytes lie in {} sources, over 65,535", frame.slots.len()),
-        })?;
-        let mut head =
-            Superblock { form: frame.form, inodes: inodes.len() as u64, blocks: 0, slots, identity: [0; 16] };
-        let inodes_at = head.inodes_at();
-        let blocks_at = inodes_at + area.bytes.len() as u64;
-        head.blocks = u32::try_from((blocks_at + blocks.len() as u64) / BLOCK).map_err(|_| too_large())?;
-
-        let mut image = vec![0; OFFSET];
-        image.extend(head.to_bytes());
-        image.extend(superblock::table(frame.slots, head.blocks).ok_or_else(too_large)?);
-        pad(&mut image, BLOCK_LEN);
-        image.extend_from_slice(&area.bytes);
-        image.extend_from_slice(&blocks);
-
-        let number = |inode: usize| {
-            let place = area.places.get(inode).copied().unwrap_or_default();
-            (place / UNIT) as u64 + u64::from(ROOT)
-        };
-        let inodes_at = usize::try_from(inodes_at).map_err(|_| too_large())?;
-        let blocks_at = usize::try_from(blocks_at).map_err(|_| too_large())?;
-        let at = |inode: usize| inodes_at + area.places.get(inode).copied().unwrap_or_default();
+    fn finish(mut self) -> Result<Vec<u8>, ErofsError> {
+        let mut image = self.join()?;
         // A directory's names: the one above has, its own, and those of the directories in it.
-        for listing in &listings {
+        for listing in &self.listings {
             for inode in [listing.inode, listing.parent] {
-                if let Some(made) = inodes.get_mut(inode) {
+                if let Some(made) = self.inodes.get_mut(inode) {
                     made.links = made.links.saturating_add(1);
                 }
             }
         }
-        for listing in &listings {
-            let entry = |name: usize| {
-                let Some(Target::Inode(inode)) = names.target(name) else { return None };
-                let kind = inodes.get(inode)?.kind;
-                Some(Entry { name: names.get(name), number: number(inode), kind })
+        let blocks_at = image.len() - self.blocks.len();
+        let inodes_at = blocks_at - self.area.bytes.len();
+        let at = |inode: usize| inodes_at + self.place(inode);
+        for listing in &self.listings {
+            let Some(Made { behind, blocks: (begin, len), .. }) = self.inodes.get(listing.inode) else {
+                continue;
             };
-            let bytes = directory::encode(listing.names.clone().filter_map(entry));
-            let Some(Made { behind, blocks: (begin, len), .. }) = inodes.get(listing.inode) else { continue };
+            let bytes = directory::encode(listing.names.clone().filter_map(|name| self.entry(name)));
             let (in_blocks, tail) = bytes.split_at_checked(*len).unwrap_or((&bytes, &[]));
             overwrite(&mut image, blocks_at + begin, in_blocks);
             overwrite(&mut image, at(listing.inode) + behind, tail);
         }
-        for (inode, made) in inodes.iter().enumerate() {
+        for (inode, made) in self.inodes.iter().enumerate() {
             overwrite(&mut image, at(inode) + LINKS_AT, &made.links.to_le_bytes());
             if made.blocks.1 > 0 {
                 // Less than all blocks, which were counted.
@@ -194,6 +167,42 @@ impl Encoder<'_> {
         }
         superblock::seal(&mut image);
         Ok(image)
+    }
+
+    /// Head, inodes and blocks, one after the other.
+    fn join(&self) -> Result<Vec<u8>, ErofsError> {
+        let unfit = |why: String| ErofsError::Unfit { path: Vec::new(), why };
+        let too_large = || unfit("its index, or a file with its data, would have over 2 TiB".to_owned());
+        let Frame { form, slots } = self.frame;
+        let count = u16::try_from(slots.len());
+        let count =
+            count.map_err(|_| unfit(format!("its data lies in {} files, over 65,535", slots.len())))?;
+        let mut head = Superblock {
+            form,
+            inodes: self.inodes.len() as u64,
+            blocks: 0,
+            slots: count,
+            identity: [0; superblock::IDENTITY_LEN],
+        };
+        let size = head.inodes_at() + (self.area.bytes.len() + self.blocks.len()) as u64;
+        head.blocks = u32::try_from(size / BLOCK).map_err(|_| too_large())?;
+        let mut image = vec![0; OFFSET];
+        image.extend(head.to_bytes());
+        image.extend(superblock::table(slots, head.blocks).ok_or_else(too_large)?);
+        pad(&mut image, BLOCK_LEN);
+        image.extend_from_slice(&self.area.bytes);
+        image.extend_from_slice(&self.blocks);
+        Ok(image)
+    }
+
+    fn place(&self, inode: usize) -> usize {
+        self.area.places.get(inode).copied().unwrap_or_default()
+    }
+
+    fn entry(&self, name: usize) -> Option<Entry<'_>> {
+        let Some(Target::Inode(inode)) = self.names.target(name) else { return None };
+        let number = (self.place(inode) / UNIT) as u64 + u64::from(ROOT);
+        Some(Entry { name: self.names.get(name), number, kind: self.inodes.get(inode)?.kind })
     }
 
     fn unfit(&self, name: Option<(usize, usize)>, why: &str) -> ErofsError {

@@ -31,6 +31,9 @@ const INDEX_ONLY: u32 = 0x8000_0000;
 /// In `volume_name`; another version of what follows gets another.
 const VERSION: &[u8; 16] = b"plywood index 1\0";
 
+/// Bytes of an identity.
+pub(crate) const IDENTITY_LEN: usize = 16;
+
 const CHECKSUM_AT: usize = OFFSET + 4;
 const IDENTITY_AT: usize = OFFSET + 48;
 
@@ -62,7 +65,7 @@ pub(crate) struct Superblock {
     pub(crate) blocks: u32,
     pub(crate) slots: u16,
     /// The beginning of the digest of all bytes, with this and the checksum zero. It is the volume's UUID.
-    pub(crate) identity: [u8; 16],
+    pub(crate) identity: [u8; IDENTITY_LEN],
 }
 
 impl Superblock {
@@ -125,7 +128,7 @@ impl Superblock {
         let mut read = || {
             let (magic, checksum, _) = (fields.u32()?, fields.u32()?, fields.array::<8>()?);
             let (inodes, _, blocks, _) = (fields.u64()?, fields.array::<12>()?, fields.u32()?, fields.u64()?);
-            let (identity, version) = (fields.array::<16>()?, fields.array::<16>()?);
+            let (identity, version) = (fields.array()?, fields.array::<16>()?);
             let (incompatible, _, slots) = (fields.u32()?, fields.u16()?, fields.u16()?);
             let form = if incompatible & INDEX_ONLY == 0 { Form::Root } else { Form::Index };
             Some((magic, checksum, version, Self { form, inodes, blocks, slots, identity }))
@@ -172,11 +175,11 @@ pub(crate) fn seal(image: &mut [u8]) {
 /// Zeroes what the identity is not made of, in an image's first bytes; these must reach to the end of the superblock.
 pub(crate) fn unseal(head: &mut [u8]) {
     overwrite(head, CHECKSUM_AT, &[0; 4]);
-    overwrite(head, IDENTITY_AT, &[0; 16]);
+    overwrite(head, IDENTITY_AT, &[0; IDENTITY_LEN]);
 }
 
 /// What an image without its seal is called, by its digest.
-pub(crate) fn identity(digest: &Digest) -> [u8; 16] {
+pub(crate) fn identity(digest: &Digest) -> [u8; IDENTITY_LEN] {
     digest.as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
