@@ -1,6 +1,7 @@
 //! Load, save and an image's files against every engine that is installed: the same work, the same run, in pairs.
 
 mod absolute;
+mod commit;
 mod engines;
 mod files;
 mod large;

@@ -4,7 +4,7 @@ use super::Choices;
 use super::engines::Engines;
 use super::pairs::sh;
 use super::rows::{IMAGE, Place};
-use super::{large, union};
+use super::{commit, large, union};
 use crate::scratch::Scratch;
 use crate::{Outcome, bench, shell};
 use serde::Serialize;
@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How often a short command is run.
-const ROUNDS: usize = 31;
+pub(super) const ROUNDS: usize = 31;
 /// How many images come in one archive.
 const ARCHIVE: usize = 250;
 /// The DiffID of the empty tar: 1,024 zero bytes.
@@ -53,6 +53,7 @@ pub(super) fn all(place: &Place, engines: &Engines, choices: &Choices) -> Vec<Ou
     figures.extend(peaks(place, choices));
     figures.extend(large::peaks(place, choices));
     figures.extend(union::all(choices));
+    figures.extend(commit::all(place, choices));
     figures
 }
 

@@ -27,31 +27,25 @@ fn unpack(place: &Place, engines: &Engines) -> Vec<Row> {
         timed: format!("tar -x -f {} -C {theirs}", place.flat()),
         ..Side::default()
     };
-    let target = faster(1.2, 1.2);
-    let mut rows =
-        vec![Row { what: "unpack", peer: "tar -x of the flat tar", ours: stored, theirs: tar, target }];
+    let row =
+        |what, peer, ours: &Side, theirs, target| Row { what, peer, ours: ours.clone(), theirs, target };
+    let mut rows = vec![row("unpack", "tar -x of the flat tar", &stored, tar, faster(1.2, 1.2))];
     if let Some((umoci, skopeo)) = engines.umoci.as_ref().zip(engines.skopeo.as_ref()) {
-        // One layout for both; umoci knows gzip layers alone.
+        // umoci knows gzip layers alone.
         let layout = place.on_disk("layout");
         let archive = place.gzip();
-        let mine = Side {
+        let umoci = Side {
             once: format!("test -e {layout} || {skopeo} copy -q oci-archive:{archive} oci:{layout}:tomcat"),
             before: before.clone(),
-            timed: format!("{} unpack oci:{layout}:tomcat {ours}", place.ply("empty")),
-        };
-        let umoci = Side {
-            before,
             timed: format!("{umoci} unpack --image {layout}:tomcat {theirs}"),
-            ..Side::default()
+        };
+        let unloaded = Side {
+            timed: format!("{} unpack oci:{layout}:tomcat {ours}", place.ply("empty")),
+            ..umoci.clone()
         };
         let target = faster(6.0, 6.0);
-        rows.push(Row {
-            what: "unpack, gzip layers",
-            peer: "umoci unpack",
-            ours: mine,
-            theirs: umoci,
-            target,
-        });
+        rows.push(row("unpack", "umoci unpack", &stored, umoci.clone(), target));
+        rows.push(row("unpack, both from gzip layers", "umoci unpack", &unloaded, umoci, target));
     }
     rows
 }
