@@ -114,3 +114,41 @@ fn a_compressed_layer_is_looked_at_without_being_read() {
     assert_eq!(ply.ok(["ls", "-lR", "packed:1"]), listed);
     assert_eq!(ply.run(["cat", "packed:1", "/d/f"]).code, Some(1));
 }
+
+/// An archive that is not loaded is known by its file as it is; what its documents say of a layer counts for nothing.
+#[test]
+fn of_an_archive_that_changes_none_is_used() {
+    let ply = Ply::with_family();
+    let before = indexes(&ply).len();
+    let archive = |name: &str| archive_of(&made(vec![Tarball::new().file(name, "x").finish()]), "a:1").finish();
+    let path = ply.write("a.tar", archive("one"));
+    let place = format!("docker-archive:{}", path.display());
+    // Too young to be sure of: nothing is kept.
+    assert_eq!(ply.ok(["ls", &place]), "one");
+    assert_eq!(indexes(&ply).len(), before);
+    std::thread::sleep(std::time::Duration::from_millis(3100));
+    assert_eq!(ply.ok(["ls", &place]), "one");
+    assert_eq!(indexes(&ply).len(), before + 1);
+    assert_eq!(ply.ok(["ls", &place]), "one");
+
+    // As long and with the times it had, and yet another.
+    let times = fs::metadata(&path).unwrap();
+    fs::write(&path, archive("two")).unwrap();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    assert_eq!(file.metadata().unwrap().len(), times.len());
+    file.set_modified(times.modified().unwrap()).unwrap();
+    assert_eq!(ply.ok(["ls", &place]), "two");
+}
+
+#[test]
+fn those_that_nobody_needs_are_pruned() {
+    let ply = Ply::with_family();
+    answers(&ply);
+    fs::write(ply.store().join("ply/layers/half.123.new"), "left").unwrap();
+    assert_eq!(indexes(&ply).len(), 7);
+    ply.ok(["image", "prune", "-f"]);
+    assert_eq!(indexes(&ply).len(), 6);
+    ply.ok(["rmi", "app:1.1", "app:latest", "app:1.0"]);
+    ply.ok(["image", "prune", "-f"]);
+    assert_eq!(indexes(&ply).len(), 2, "lang:3 has two layers");
+}

@@ -210,6 +210,12 @@ impl Catalog {
         self.view.layer(id)
     }
 
+    /// The layers of all images; of an image of several platforms those of the one for this host, or the best there is.
+    #[must_use]
+    pub fn diff_ids(&self) -> HashSet<DiffId> {
+        self.view.targets().filter_map(|facts| facts.image).flat_map(|image| image.layers).collect()
+    }
+
     /// Bytes of file content of these layers, hidden ones too; `None` where a layer was never counted.
     #[must_use]
     pub fn content(&self, layers: &[DiffId]) -> Option<u64> {

@@ -2,6 +2,7 @@ use std::collections::HashSet;
 use std::fs;
 
 use ply_digest::Digest;
+use ply_image::DiffId;
 
 use crate::error::io as io_error;
 use crate::index_file::read_index;
@@ -20,8 +21,8 @@ pub struct Collected {
 }
 
 impl Store {
-    /// Removes every blob that no name reaches, and what broken-off transactions left behind. Waits until nobody
-    /// uses the store.
+    /// Removes every blob that no name reaches, what was derived from layers that are no image's any more, and what
+    /// broken-off transactions left behind. Waits until nobody uses the store.
     ///
     /// # Errors
     /// [`StoreError::Busy`] after thirty seconds; or a file cannot be removed.
@@ -30,8 +31,11 @@ impl Store {
             return Ok(Collected::default());
         }
         let _lock = lock::take(&self.layout.lock(), Mode::Exclusive)?;
-        let reached = self.reached()?;
+        let catalog = Catalog::load(self, &read_index(&self.layout)?)?;
+        let reached = catalog.reached(self)?;
         let mut collected = self.remove_left_overs();
+        let layers = catalog.diff_ids();
+        collected.bytes += self.remove_derived(|of| layers.contains(&DiffId(*of)) || reached.contains(of));
         for blob in self.blobs()? {
             if !reached.contains(&blob.digest) {
                 self.remove(&blob.digest, blob.size, &mut collected)?;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ply_digest::Digest;
 use ply_image::DiffId;
 
 use crate::Store;
@@ -35,21 +36,40 @@ impl Store {
         Ok(beside.keep(&path).ok())
     }
 
-    /// The index of a layer, where one is kept. Whether it is intact, and what it means, is for the caller to find out.
+    /// The index of a layer, where one is kept: by its DiffID, or for a layer that is not of this store by whatever tells it
+    /// apart from all others. Whether it is intact, and what it means, is for the caller to find out.
     #[must_use]
-    pub fn layer_index(&self, layer: &DiffId) -> Option<File> {
-        File::open(self.layout.layer_index(layer)).ok()
+    pub fn layer_index(&self, of: &Digest) -> Option<File> {
+        File::open(self.layout.layer_index(of)).ok()
     }
 
     /// Keeps an index of a layer, in the place of one that may be there: written beside, synced, and renamed. Best effort,
     /// since it can be made again.
-    pub fn keep_layer_index(&self, layer: &DiffId, index: &[u8]) {
-        let path = self.layout.layer_index(layer);
+    pub fn keep_layer_index(&self, of: &Digest, index: &[u8]) {
+        let path = self.layout.layer_index(of);
         if let Ok(beside) = self.beside(&path)
             && (&*beside.file).write_all(index).is_ok()
         {
             let _ = beside.keep(&path);
         }
+    }
+
+    /// Removes derived files of layers that are not among these, and what was left half made; gives the bytes they took.
+    /// What is in use stays readable for whoever has it open.
+    pub(crate) fn remove_derived(&self, stays: impl Fn(&Digest) -> bool) -> u64 {
+        let mut bytes = 0;
+        for entry in fs::read_dir(self.layout.layers()).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let of = name.to_str().and_then(|name| name.split_once('.'));
+            let is_kept = |(hex, kind): (&str, &str)| {
+                matches!(kind, "tar" | "erofs") && Digest::from_hex(hex).is_ok_and(|digest| stays(&digest))
+            };
+            if !of.is_some_and(is_kept) {
+                let size = entry.metadata().map_or(0, |found| found.len());
+                bytes += if fs::remove_file(entry.path()).is_ok() { size } else { 0 };
+            }
+        }
+        bytes
     }
 
     fn beside(&self, path: &std::path::Path) -> io::Result<Beside> {

@@ -78,8 +78,8 @@ impl Layout {
         self.root.join("ply/containers.lock")
     }
 
-    pub(crate) fn layer_index(&self, layer: &ply_image::DiffId) -> PathBuf {
-        self.layers().join(format!("{}.erofs", layer.0.hex()))
+    pub(crate) fn layer_index(&self, of: &Digest) -> PathBuf {
+        self.layers().join(format!("{}.erofs", of.hex()))
     }
 
     pub(crate) fn damaged(&self) -> PathBuf {

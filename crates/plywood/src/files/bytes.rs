@@ -42,6 +42,11 @@ impl LayerBytes {
         Ok(Self { diff_id, packed, compression, store, plain })
     }
 
+    /// The layer as it is stored.
+    pub(super) const fn packed(&self) -> &Region {
+        &self.packed
+    }
+
     /// What there is of the layer without making anything: its plain tar, or what that is to be made from.
     pub(super) fn at_hand(&self) -> (&Region, Compression) {
         self.plain.get().map_or((&self.packed, self.compression), |plain| (plain, Compression::None))

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ply_digest::Digest;
 use ply_erofs::{Form, Image, Slot, encode};
-use ply_image::DiffId;
+use ply_image::Region;
 use ply_store::Store;
 use ply_tree::{Entries, Kind, Node, NodeId, ReadAt, Source, Tree, TreeError, TreeView};
 
@@ -27,6 +29,22 @@ impl std::fmt::Debug for LayerTree {
     }
 }
 
+/// What tells a layer that is not loaded apart from all others: the file it lies in, as it is now, and the place there. Nobody
+/// has hashed it, so that its DiffID is only what somebody says. `None` where the file changed so lately that it could
+/// change again and show the same times.
+pub(super) fn identity(region: &Region) -> Option<Digest> {
+    /// Kernels count a file's times in ticks, some filesystems in seconds.
+    const SETTLED: Duration = Duration::from_secs(2);
+    let found = region.file.metadata().ok()?;
+    let changed = UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(found.ctime()).ok()?))?;
+    if SystemTime::now().duration_since(changed).ok()? <= SETTLED {
+        return None;
+    }
+    let times = (found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec());
+    let place = (found.dev(), found.ino(), found.len(), region.offset, region.len);
+    Some(Digest::of(format!("{place:?} {times:?}").as_bytes()))
+}
+
 /// A file that an index lies in.
 #[derive(Debug)]
 pub struct IndexFile(File);
@@ -39,9 +57,9 @@ impl ReadAt for IndexFile {
 
 impl LayerTree {
     /// The tree of a layer whose index the store keeps, intact and of this layer; its bytes lie in `source`.
-    pub(super) fn kept(store: &Store, layer: &DiffId, source: Source) -> Option<Self> {
-        let image = Image::open(IndexFile(store.layer_index(layer)?)).ok()?;
-        let is_of_layer = matches!(image.slots(), [Slot { digest: Some(digest), .. }] if *digest == layer.0);
+    pub(super) fn kept(store: &Store, of: &Digest, source: Source) -> Option<Self> {
+        let image = Image::open(IndexFile(store.layer_index(of)?)).ok()?;
+        let is_of_layer = matches!(image.slots(), [Slot { digest: Some(digest), .. }] if digest == of);
         if image.form() != Form::Index || !is_of_layer || image.verify().is_err() {
             return None;
         }
@@ -49,11 +67,11 @@ impl LayerTree {
     }
 
     /// Keeps an index of a layer's tree, whose plain tar has so many bytes. Best effort: it can be made again.
-    pub(super) fn keep(tree: &Tree, store: &Store, layer: &DiffId, size: u64) {
+    pub(super) fn keep(tree: &Tree, store: &Store, of: &Digest, size: u64) {
         let view = OneSource { view: tree, source: Source(0) };
-        let slots = [Slot { digest: Some(layer.0), size }];
+        let slots = [Slot { digest: Some(*of), size }];
         if let Ok(index) = encode(&view, Form::Index, &slots) {
-            store.keep_layer_index(layer, &index);
+            store.keep_layer_index(of, &index);
         }
     }
 

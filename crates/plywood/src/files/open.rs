@@ -9,6 +9,7 @@ use ply_store::{Container, ContainerLock, Store};
 use ply_tree::Source;
 use rayon::prelude::*;
 
+use super::layer_tree::identity;
 use super::upper::Upper;
 use super::{Files, Layer, LayerBytes, LayerTree};
 use crate::measure::RegionCursor;
@@ -130,14 +131,15 @@ impl Engine<'_> {
             .map(|(at, (bytes, layer))| {
                 let what = || format!("layer {} of {of} ({})", at + 1, layer.diff_id.0.short());
                 let source = Source(u32::try_from(at).map_err(Error::within(what()))?);
-                if let Some(tree) = store.and_then(|store| LayerTree::kept(store, &layer.diff_id, source)) {
+                let (region, compression) = bytes.at_hand();
+                let of = if store.is_some() { Some(layer.diff_id.0) } else { identity(bytes.packed()) };
+                if let Some(tree) = of.and_then(|of| LayerTree::kept(&self.store, &of, source)) {
                     return Ok(Layer { tree, warnings: Vec::new() });
                 }
-                let (region, compression) = bytes.at_hand();
                 let (read, size) = tree(region, compression, source).map_err(Error::within(what()))?;
                 // What is odd in a layer must be told each time: an index says nothing of it.
-                if let Some(store) = store.filter(|_| read.warnings.is_empty()) {
-                    LayerTree::keep(&read.tree, store, &layer.diff_id, size);
+                if let Some(of) = of.filter(|_| read.warnings.is_empty()) {
+                    LayerTree::keep(&read.tree, &self.store, &of, size);
                 }
                 let warnings = read.warnings.iter().map(ToString::to_string).collect();
                 Ok(Layer { tree: LayerTree::Read(read.tree), warnings })
