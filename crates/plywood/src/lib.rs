@@ -14,6 +14,7 @@ pub mod list;
 pub mod load;
 mod measure;
 mod new_image;
+mod point;
 pub mod prune;
 mod receive;
 pub mod remove;

@@ -13,10 +13,11 @@ use ply_digest::Digest;
 use ply_image::{BlobSink, BlobSource, Descriptor, Manifest, MediaType};
 use ply_layer::Compression;
 use ply_reference::Reference;
-use ply_store::{Ingest, Names};
+use ply_store::Ingest;
 
 use self::choice::{Choice, choose};
 use self::layers::Layers;
+use crate::point::point;
 use crate::receive::Received;
 use crate::select::Platforms;
 use crate::transfer::BLOCK;
@@ -216,33 +217,6 @@ fn read_blob(archive: &Archive, blob: &Descriptor) -> Result<Vec<u8>, Error> {
     }
     let what = format!("blob {}", blob.digest);
     Err(Error::Mismatch { what, found, expected: blob.digest, by: "its name" })
-}
-
-/// Points a name at an image. One that named another image says so, and that image stays, without the name.
-pub(crate) fn point(
-    names: &mut Names,
-    id_of: impl Fn(&Digest) -> Option<Digest>,
-    name: &Reference,
-    root: &Descriptor,
-    id: Digest,
-    no_clobber: bool,
-) -> Result<Option<(Reference, Digest)>, Error> {
-    let canonical = name.canonical();
-    let old = names.get(&canonical).cloned();
-    let old_id = old.as_ref().and_then(|d| id_of(&d.digest));
-    // Another platform of the same index is the same image.
-    let moves = old.as_ref().is_some_and(|old| old.digest != root.digest) && old_id != Some(id);
-    if moves && no_clobber {
-        return Err(Error::Conflict(format!("{} names another image already", name.familiar())));
-    }
-    names.set(&canonical, root);
-    match (old, old_id) {
-        (Some(old), old_id) if moves => {
-            names.keep(&old);
-            Ok(old_id.map(|id| (name.clone(), id)))
-        }
-        _ => Ok(None),
-    }
 }
 
 fn at_place(place: String, error: Error) -> Error {

@@ -13,7 +13,7 @@ use ply_layer::Compression;
 use ply_reference::Reference;
 use ply_store::{Ingest, LayerFacts};
 
-use crate::load::point;
+use crate::point::point;
 use crate::select::{Meant, descriptor};
 use crate::transfer::{Counter, Out, sniff};
 use crate::{Engine, Error};

@@ -4,7 +4,7 @@ use ply_digest::Digest;
 use ply_reference::Reference;
 use ply_store::Catalog;
 
-use crate::load::point;
+use crate::point::point;
 use crate::select::find;
 use crate::{Engine, Error};
 

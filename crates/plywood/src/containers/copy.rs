@@ -12,7 +12,7 @@ use ply_tree::{Directory, Entries, Last, Metadata, Node, NodeId, Presence, Tree,
 
 use super::host::{HostGround, HostSource};
 use super::merge::{Ground, What, merge};
-use super::place::{self, Target};
+use super::place::{self, Target, means_content};
 use super::tarball::Tarball;
 use super::{Changing, below};
 use crate::files::Files;
@@ -45,11 +45,6 @@ impl Copied {
         self.bytes += done.bytes;
         self.warnings.extend(done.warnings.iter().map(ToString::to_string));
     }
-}
-
-/// A path of which a directory's content is meant, and not the directory: it ends with `/.`.
-pub(super) fn means_content(path: &[u8]) -> bool {
-    path == b"." || path.ends_with(b"/.")
 }
 
 impl Engine<'_> {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use ply_rootfs::{Owners, RootfsError, Scan, Upper, scan, scan_name};
 use ply_tree::{Node, NodeId, Tree};
 
-use super::copy::means_content;
 use super::merge::Ground;
+use super::place::means_content;
 use crate::Error;
 
 /// What failed, at a path of this machine.

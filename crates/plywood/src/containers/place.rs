@@ -5,6 +5,11 @@ use ply_tree::{Kind, Last, TreeError, TreeView, find, path};
 /// Symbolic links followed to find out where something new is to be made, as Linux has it (`MAXSYMLINKS`).
 const MOST_LINKS: usize = 40;
 
+/// A path of which a directory's content is meant, and not the directory: it ends with `/.`.
+pub(super) fn means_content(path: &[u8]) -> bool {
+    path == b"." || path.ends_with(b"/.")
+}
+
 /// What stands where something is to be copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target {
