@@ -134,7 +134,7 @@ fn not_yet(error: &clap::Error) -> Option<String> {
         "pull" => "`skopeo copy docker://NAME oci-archive:FILE`, then `ply load -i FILE`",
         "push" => "`ply save --format oci -o FILE NAME`, then `skopeo copy oci-archive:FILE docker://NAME`",
         "login" | "logout" => "`skopeo login`",
-        "run" | "exec" => {
+        "run" | "exec" | "start" | "stop" | "restart" | "kill" | "wait" | "logs" | "attach" | "top" => {
             "nothing runs in a container here; `podman run docker-archive:FILE` does, after `ply save -o FILE`"
         }
         "build" => "`buildah build`, then `buildah push IMAGE docker-archive:FILE` and `ply load -i FILE`",
