@@ -13,6 +13,7 @@ mod open;
 mod owners;
 mod past;
 mod patch;
+mod same_bytes;
 mod upper;
 
 use std::io::Read;
