@@ -336,6 +336,12 @@ fn what_goes_wrong_is_not_nothing_found() {
     check(&["grep", "a\nb", &image], "ply: a\\nb: the literal \"\\n\" is not allowed in a regex");
     check(&["find", &image, "--name", "[z-a]"], "ply: [z-a]: invalid range; 'z' > 'a'");
     check(&["find", &image, "--layer", "9"], "ply: no layer 9: there are 3, the first over scratch is 1");
+    // However many IDs begin so.
+    for number in 4..=255 {
+        let number = number.to_string();
+        let expect = format!("ply: no layer {number}: there are 3, the first over scratch is 1");
+        check(&["find", &image, "--layer", &number], &expect);
+    }
     check(&["find", "no-such-image"], "ply: No such image: no-such-image");
     check(
         &["grep", "x", "docker-archive:nowhere.tar"],
