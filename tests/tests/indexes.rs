@@ -120,7 +120,8 @@ fn a_compressed_layer_is_looked_at_without_being_read() {
 fn of_an_archive_that_changes_none_is_used() {
     let ply = Ply::with_family();
     let before = indexes(&ply).len();
-    let archive = |name: &str| archive_of(&made(vec![Tarball::new().file(name, "x").finish()]), "a:1").finish();
+    let archive =
+        |name: &str| archive_of(&made(vec![Tarball::new().file(name, "x").finish()]), "a:1").finish();
     let path = ply.write("a.tar", archive("one"));
     let place = format!("docker-archive:{}", path.display());
     // Too young to be sure of: nothing is kept.

@@ -287,6 +287,17 @@ fn what_later_layers_hid_is_found() {
     check(&["find", "-0", "--deleted", "--name", "g*"], "/etc/gone\0");
     check(&["find", "--layer", "3"], "/twice\n");
     check(&["find", "--layer", "2", "--type", "f"], "/etc/conf\n/opt/new\n/turns\n");
+    // As `ls -R --layer`: what the layer says, whoever hid it, and what it deleted.
+    check(
+        &["find", "--layer", "1"],
+        "/etc\n/etc/conf\n/etc/conf.hard\n/etc/gone\n/opt\n/opt/old\n/turns\n/turns/in\n/twice\n",
+    );
+    let second = "/etc\n/etc/conf\n/etc/gone (whiteout)\n/opt\n/opt/new\n/turns\n/twice (whiteout)\n";
+    check(&["find", "--layer", "2"], second);
+    check(&["ls", "-R", "--layer", "2"], second);
+    check(&["find", "--layer", "2", "/opt"], "/opt\n/opt/new\n");
+    check(&["find", "--layer", "3", "/opt"], "");
+    check(&["find", "-0", "--layer", "2", "--name", "gone"], "/etc/gone\0");
     let grep = |args: &[&str], expect: &str| {
         let ran = ply.run([&["grep", "secret", &image], args].concat());
         assert_eq!(

@@ -263,7 +263,7 @@ pub(crate) struct Find {
     /// Exactly this mode; with - all these bits, with / any of them. Octal, or as u=rw,go=r
     #[arg(long, value_name = "[-/]MODE", allow_hyphen_values = true)]
     pub(crate) perm: Option<String>,
-    /// Only what this layer put there: a number from 1, or the beginning of a DiffID or ChainID
+    /// What this layer says, hidden or not, whiteouts marked: a number from 1, or the beginning of a DiffID or ChainID
     #[arg(long, value_name = "LAYER")]
     pub(crate) layer: Option<String>,
     /// What later layers hid, and left nothing in its place; with the layer that has it and the one that hid it

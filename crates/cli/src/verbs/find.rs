@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 
+use ply_tree::Kind;
 use plywood::Error;
 use plywood::files::find::{Among, Glob, Match, Tests};
 use plywood::files::{Files, HiddenBy};
@@ -109,5 +110,6 @@ fn print(lines: &mut Lines, files: &Files, found: &Match, null: bool) -> std::io
         Some(by) if !null => format!("{}  ", listing::place(entry.layer, Some(by), files.len())),
         _ => String::new(),
     };
-    lines.line(&place, &entry.path, "", b"")
+    let mark = if !null && entry.node.kind == Kind::Whiteout { listing::WHITEOUT } else { "" };
+    lines.line(&place, &entry.path, mark, b"")
 }

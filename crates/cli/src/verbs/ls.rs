@@ -1,4 +1,4 @@
-use ply_tree::Last;
+use ply_tree::{Kind, Last};
 use plywood::files::{Entry, Files, Scope};
 
 use super::{Outcome, platform};
@@ -65,8 +65,7 @@ fn print(files: &Files, found: &[(&String, Vec<Entry>)], arguments: &Ls) -> Resu
             let lines: Vec<_> = entries.iter().map(|e| listing::line(e, &owners, &shown(e))).collect();
             text.push_str(&columns(&lines));
         } else {
-            let mark =
-                |entry: &Entry| if entry.node.kind == ply_tree::Kind::Whiteout { " (whiteout)" } else { "" };
+            let mark = |entry: &Entry| if entry.node.kind == Kind::Whiteout { listing::WHITEOUT } else { "" };
             text.extend(entries.iter().map(|entry| format!("{}{}\n", shown(entry), mark(entry))));
         }
     }
