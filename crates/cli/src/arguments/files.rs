@@ -229,12 +229,12 @@ pub(crate) struct Diff {
 /// Layers that several images share and that are no image stand there by their ChainID, in brackets. Sizes are bytes as
 /// stored, layers, manifest and config; each is told once, so that they add up.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ply tree\n  ply tree app:1 app:2")]
+#[command(after_help = "Examples:\n  ply tree\n  ply tree app:1 app:2\n  ply tree docker-archive:app.tar")]
 pub(crate) struct Tree {
     /// JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Only these images and what they are built on
+    /// Only these images and what they are built on; of an archive without a name, all it holds
     #[arg(value_name = "IMAGE", add = subjects())]
     pub(crate) images: Vec<String>,
 }
