@@ -362,3 +362,35 @@ fn what_goes_wrong_is_not_nothing_found() {
     let ran = ply.run(["grep", "again", &image, "/nowhere", "/twice"]);
     assert_eq!((ran.text(), ran.code), ("/twice:four again\n", Some(2)));
 }
+
+/// A name of an image need not be UTF-8, and can be asked for all the same.
+#[test]
+fn any_bytes_are_a_path() {
+    let tar = |path: &[u8]| {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.as_old_mut().name[..path.len()].copy_from_slice(path);
+        header.set_size(5);
+        header.set_mode(0o644);
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_cksum();
+        tar.append(&header, &b"here\n"[..]).unwrap();
+        tar.into_inner().unwrap()
+    };
+    let name = b"odd-\xff";
+    let ply = Ply::new();
+    ply.write("odd.tar", archive_of(&made(vec![tar(name)]), "odd:1").finish());
+    let check = |verb: &[&str], expect: &[u8]| {
+        let mut command = ply.command(verb);
+        let ran = command.arg("docker-archive:odd.tar").arg(OsStr::from_bytes(name)).output().unwrap();
+        let stderr = String::from_utf8_lossy(&ran.stderr).into_owned();
+        let is_told = ran.stdout.windows(expect.len()).any(|part| part == expect);
+        assert!(is_told && ran.status.success(), "{verb:?}: {stderr}");
+    };
+    check(&["cat"], b"here\n");
+    check(&["ls"], b"odd-\\xff\n");
+    check(&["stat"], b"Path     /odd-\\xff\n");
+    check(&["find"], b"/odd-\xff\n");
+    check(&["grep", "here"], b"/odd-\xff:here\n");
+    check(&["export"], b" path=odd-\xff\n");
+}

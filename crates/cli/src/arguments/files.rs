@@ -37,7 +37,7 @@ pub(crate) struct Ls {
     pub(crate) image: String,
     /// Where to look; the root without it
     #[arg(value_name = "PATH")]
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: Vec<OsString>,
 }
 
 /// Print files of an image, any version of them
@@ -55,7 +55,7 @@ pub(crate) struct Cat {
     pub(crate) image: String,
     /// The files; links are followed inside the image
     #[arg(value_name = "PATH", required = true)]
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: Vec<OsString>,
 }
 
 /// Show all attributes of files of an image
@@ -79,7 +79,7 @@ pub(crate) struct Stat {
     pub(crate) image: String,
     /// The files
     #[arg(value_name = "PATH", required = true)]
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: Vec<OsString>,
 }
 
 /// Write the files of an image as one flat tar
@@ -101,7 +101,7 @@ pub(crate) struct Export {
     pub(crate) image: String,
     /// Only what lies at and below these
     #[arg(value_name = "PATH")]
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: Vec<OsString>,
 }
 
 /// Show what each layer did to a file
@@ -286,7 +286,7 @@ pub(crate) struct Find {
     pub(crate) image: String,
     /// Where to look, itself included; the root without it
     #[arg(value_name = "PATH")]
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: Vec<OsString>,
 }
 
 /// Search the files of an image, those too that later layers hid
@@ -340,5 +340,5 @@ pub(crate) struct Grep {
     pub(crate) image: String,
     /// Where to look; the root without it
     #[arg(value_name = "PATH")]
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: Vec<OsString>,
 }

@@ -1,4 +1,6 @@
 use std::borrow::Cow;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 
 use ply_tree::Kind;
 use plywood::Error;
@@ -60,7 +62,7 @@ fn search(context: &Context, arguments: &Find) -> Outcome {
         (false, true) => Among::Shadowed,
         (true, true) => Among::Hidden,
     };
-    let root = vec![String::from("/")];
+    let root = vec![OsString::from("/")];
     let paths = if arguments.paths.is_empty() { &root } else { &arguments.paths };
     let (mut lines, mut matches) = (Lines::new(arguments.null), Vec::new());
     let mut exit = Exit::Failed;

@@ -1,3 +1,5 @@
+use std::os::unix::ffi::OsStrExt;
+
 use ply_tree::{Kind, Last};
 use plywood::files::{Entry, Files, Owners, Scope};
 
