@@ -259,3 +259,24 @@ fn efficiency_can_fail_a_build() {
         assert_eq!(run(&ply, &["du", &limit], &[]).code, Some(2), "{limit}");
     }
 }
+
+/// The layer of a container has no ID yet, and nobody made it at a time.
+#[test]
+fn a_container_is_no_numbered_layer() {
+    let ply = Ply::with_family();
+    ply.write("motd", "mine\n");
+    ply.ok(["create", "--name", "try", "base:1"]);
+    ply.ok(["cp", "motd", "try:/etc/motd"]);
+    let log = ply.ok(["log", "try", "/etc/motd"]);
+    let lines: Vec<Vec<&str>> = log.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0][..2], ["container", "changed"], "{log}");
+    assert_eq!((lines[1][..2].join(" "), lines.len()), ("layer 1".to_owned(), 2), "{log}");
+    ply.write("new", "");
+    ply.ok(["cp", "new", "try:/new"]);
+    let log = ply.ok(["log", "try", "/new"]);
+    assert!(log.starts_with("container  added   0 bytes, 0644 ") && !log.contains("N/A"), "{log}");
+    let stat = ply.ok(["stat", "try", "/new"]);
+    assert!(stat.trim_end().ends_with("Layer    2 of 2, container"), "{stat}");
+    let du = ply.ok(["du", "try"]);
+    assert!(du.lines().nth(1).unwrap().ends_with("   container try"), "{du}");
+}

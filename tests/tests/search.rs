@@ -287,6 +287,17 @@ fn what_later_layers_hid_is_found() {
     check(&["find", "-0", "--deleted", "--name", "g*"], "/etc/gone\0");
     check(&["find", "--layer", "3"], "/twice\n");
     check(&["find", "--layer", "2", "--type", "f"], "/etc/conf\n/opt/new\n/turns\n");
+    // As `ls -R --layer`: what the layer says, whoever hid it, and what it deleted.
+    check(
+        &["find", "--layer", "1"],
+        "/etc\n/etc/conf\n/etc/conf.hard\n/etc/gone\n/opt\n/opt/old\n/turns\n/turns/in\n/twice\n",
+    );
+    let second = "/etc\n/etc/conf\n/etc/gone (whiteout)\n/opt\n/opt/new\n/turns\n/twice (whiteout)\n";
+    check(&["find", "--layer", "2"], second);
+    check(&["ls", "-R", "--layer", "2"], second);
+    check(&["find", "--layer", "2", "/opt"], "/opt\n/opt/new\n");
+    check(&["find", "--layer", "3", "/opt"], "");
+    check(&["find", "-0", "--layer", "2", "--name", "gone"], "/etc/gone\0");
     let grep = |args: &[&str], expect: &str| {
         let ran = ply.run([&["grep", "secret", &image], args].concat());
         assert_eq!(
@@ -336,6 +347,12 @@ fn what_goes_wrong_is_not_nothing_found() {
     check(&["grep", "a\nb", &image], "ply: a\\nb: the literal \"\\n\" is not allowed in a regex");
     check(&["find", &image, "--name", "[z-a]"], "ply: [z-a]: invalid range; 'z' > 'a'");
     check(&["find", &image, "--layer", "9"], "ply: no layer 9: there are 3, the first over scratch is 1");
+    // However many IDs begin so.
+    for number in 4..=255 {
+        let number = number.to_string();
+        let expect = format!("ply: no layer {number}: there are 3, the first over scratch is 1");
+        check(&["find", &image, "--layer", &number], &expect);
+    }
     check(&["find", "no-such-image"], "ply: No such image: no-such-image");
     check(
         &["grep", "x", "docker-archive:nowhere.tar"],
@@ -344,4 +361,36 @@ fn what_goes_wrong_is_not_nothing_found() {
     // What was found is printed all the same.
     let ran = ply.run(["grep", "again", &image, "/nowhere", "/twice"]);
     assert_eq!((ran.text(), ran.code), ("/twice:four again\n", Some(2)));
+}
+
+/// A name of an image need not be UTF-8, and can be asked for all the same.
+#[test]
+fn any_bytes_are_a_path() {
+    let tar = |path: &[u8]| {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.as_old_mut().name[..path.len()].copy_from_slice(path);
+        header.set_size(5);
+        header.set_mode(0o644);
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_cksum();
+        tar.append(&header, &b"here\n"[..]).unwrap();
+        tar.into_inner().unwrap()
+    };
+    let name = b"odd-\xff";
+    let ply = Ply::new();
+    ply.write("odd.tar", archive_of(&made(vec![tar(name)]), "odd:1").finish());
+    let check = |verb: &[&str], expect: &[u8]| {
+        let mut command = ply.command(verb);
+        let ran = command.arg("docker-archive:odd.tar").arg(OsStr::from_bytes(name)).output().unwrap();
+        let stderr = String::from_utf8_lossy(&ran.stderr).into_owned();
+        let is_told = ran.stdout.windows(expect.len()).any(|part| part == expect);
+        assert!(is_told && ran.status.success(), "{verb:?}: {stderr}");
+    };
+    check(&["cat"], b"here\n");
+    check(&["ls"], b"odd-\\xff\n");
+    check(&["stat"], b"Path     /odd-\\xff\n");
+    check(&["find"], b"/odd-\xff\n");
+    check(&["grep", "here"], b"/odd-\xff:here\n");
+    check(&["export"], b" path=odd-\xff\n");
 }

@@ -34,10 +34,17 @@ pub(crate) struct Arguments {
 pub(crate) struct Global {
     /// Where images are kept; PLY_STORE says it too
     // Not clap's `env`: with that set, no arguments would count as some, and `ply` alone would not help.
-    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, global = true, display_order = 900, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) store: Option<PathBuf>,
     /// Threads to work with; 0 for one a core
-    #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(
+        long,
+        global = true,
+        display_order = 901,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
     pub(crate) threads: usize,
 }
 

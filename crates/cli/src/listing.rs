@@ -39,6 +39,9 @@ pub(crate) fn mode(node: &Node) -> String {
     text
 }
 
+/// Behind the name of what a layer deleted.
+pub(crate) const WHITEOUT: &str = " (whiteout)";
+
 /// `file`, `directory`, …: the words of `--json`, and of `--type` where one letter is not enough.
 pub(crate) const fn kind(kind: &Kind) -> &'static str {
     match kind {

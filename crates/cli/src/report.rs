@@ -103,7 +103,8 @@ pub(crate) fn note(text: &str) {
 }
 
 fn say(text: &str) {
-    let text = escape::text(text, Lines::Keep);
+    let text = without_numbers(text);
+    let text = escape::text(&text, Lines::Keep);
     // Where stderr is closed there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "ply: {text}");
 }
@@ -158,7 +159,7 @@ fn chain(error: &Error) -> String {
         }
         next = cause.source();
     }
-    without_numbers(&text)
+    text
 }
 
 /// The system's words without its numbers: `No such file or directory (os error 2)`.

@@ -145,13 +145,16 @@ impl Engine<'_> {
     /// There is none, somebody uses it, or it cannot be removed.
     pub fn remove_container(&self, wanted: &str) -> Result<Container, Error> {
         let container = self.container(wanted)?;
-        self.store.remove_container(&container, |folder| {
+        let was_there = self.store.remove_container(&container, |folder| {
             for part in [folder.join("upper"), folder.join("work"), folder.to_owned()] {
                 ply_rootfs::empty(&part).map_err(Error::within(format!("container {}", container.name)))?;
             }
             Ok::<_, Error>(())
         })?;
-        Ok(container)
+        match was_there {
+            true => Ok(container),
+            false => Err(Error::NoSuchContainer { wanted: container.name }),
+        }
     }
 
     /// Deletes a file or directory of a container: what it is in a layer below stays there, hidden.
@@ -176,8 +179,7 @@ impl Engine<'_> {
 
     /// Opens a container to be changed.
     fn change(&self, container: &Container) -> Result<Changing, Error> {
-        let lock = self.store.change_container(&container.id)?;
-        self.still_there(container)?;
+        let lock = self.locked(container, self.store.change_container(&container.id))?;
         let files = self.files_of_container(Need::Headers, container, lock)?;
         let folder = self.store.container_folder(&container.id);
         let upper = Upper::open(&folder.upper(), &folder.work(), &ply_rootfs::Options::default());
@@ -187,15 +189,19 @@ impl Engine<'_> {
 
     /// Opens a container to be read; nobody changes it meanwhile.
     pub(crate) fn read_container(&self, container: &Container) -> Result<ContainerLock, Error> {
-        let lock = self.store.read_container(&container.id)?;
-        self.still_there(container)?;
-        Ok(lock)
+        self.locked(container, self.store.read_container(&container.id))
     }
 
-    /// Whoever waited for a lock may find that it was removed meanwhile.
-    fn still_there(&self, container: &Container) -> Result<(), Error> {
-        let none = || Error::NoSuchContainer { wanted: container.name.clone() };
-        self.store.container(&container.id)?.map(drop).ok_or_else(none)
+    /// Whoever waited for a lock, or found none to take, may find that it was removed meanwhile.
+    fn locked(
+        &self,
+        container: &Container,
+        lock: Result<ContainerLock, StoreError>,
+    ) -> Result<ContainerLock, Error> {
+        match self.store.container(&container.id)? {
+            Some(_) => Ok(lock?),
+            None => Err(Error::NoSuchContainer { wanted: container.name.clone() }),
+        }
     }
 
     /// The containers that were made from an image, and the chains of layers that they keep.

@@ -1,6 +1,8 @@
-//! `tree`: the family of the images in a store: who is built on whom, down to `scratch`, and what each adds on disk.
+//! `tree`: the family of the images in a store, or in an archive: who is built on whom, down to `scratch`, and what each
+//! adds on disk.
 
 mod trie;
+mod unloaded;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -14,7 +16,7 @@ use rayon::prelude::*;
 use crate::select::{Which, find, parse_canonical};
 use crate::{Engine, Error};
 
-/// The images of a store as a tree, in the order it is drawn: each before those built on it.
+/// Images as a tree, in the order it is drawn: each before those built on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Family {
     /// What is drawn.
@@ -71,11 +73,21 @@ struct Born {
 }
 
 impl Engine<'_> {
-    /// The family of the store; with images named, only what these are built on.
+    /// The family of the store; with images named, only these and what they are built on. With archives named that are not
+    /// loaded it is theirs, of all images in each or of the one that is named with it, and nothing of the store's.
     ///
     /// # Errors
-    /// The store cannot be read; there is no such image, or it lies in an archive.
+    /// The store or an archive cannot be read; there is no such image; or images of both are named.
     pub fn family(&self, wanted: &[String]) -> Result<Family, Error> {
+        let places: Vec<Place> = wanted.iter().filter_map(|wanted| Place::parse(wanted)).collect();
+        match places.len() {
+            0 => self.stored_family(wanted),
+            n if n == wanted.len() => unloaded::family(&places),
+            _ => Err(Error::Misuse("a tree is of the store or of archives, not of both".to_owned())),
+        }
+    }
+
+    fn stored_family(&self, wanted: &[String]) -> Result<Family, Error> {
         let catalog = self.store.catalog()?;
         let ids = wanted.iter().map(|wanted| id(&catalog, wanted)).collect::<Result<HashSet<_>, _>>()?;
         let mut born = self.born(&catalog)?;
@@ -106,14 +118,7 @@ impl Engine<'_> {
             .par_iter()
             .map(|(facts, names)| self.of_target(catalog, facts, names))
             .collect::<Result<_, Error>>()?;
-        let mut all: BTreeMap<Digest, Born> = BTreeMap::new();
-        for born in read.into_iter().flatten() {
-            match all.get_mut(&born.member.id) {
-                None => drop(all.insert(born.member.id, born)),
-                Some(known) => known.merge(born),
-            }
-        }
-        Ok(all.into_values().collect())
+        Ok(each_once(read.into_iter().flatten()))
     }
 
     /// The images that a target holds: one for this host, and others.
@@ -185,12 +190,20 @@ impl Born {
     }
 }
 
+/// Images, the same one by another manifest told together.
+fn each_once(all: impl Iterator<Item = Born>) -> Vec<Born> {
+    let mut once: BTreeMap<Digest, Born> = BTreeMap::new();
+    for born in all {
+        match once.get_mut(&born.member.id) {
+            None => drop(once.insert(born.member.id, born)),
+            Some(known) => known.merge(born),
+        }
+    }
+    once.into_values().collect()
+}
+
 /// The ID of an image of the store.
 fn id(catalog: &Catalog, wanted: &str) -> Result<Digest, Error> {
-    if Place::parse(wanted).is_some() {
-        let wanted = crate::error::shown(wanted);
-        return Err(Error::Misuse(format!("{wanted} is not loaded: the tree is that of the store")));
-    }
     let found = find(catalog, wanted)?;
     let none = || Error::NoSuchImage { wanted: crate::error::shown(wanted), nearest: None };
     match found.which {

@@ -13,6 +13,7 @@ mod open;
 mod owners;
 mod past;
 mod patch;
+mod same_bytes;
 mod upper;
 
 use std::io::Read;
@@ -100,7 +101,8 @@ impl Files {
         Some((self.layers.get(number.0)?, self.view.layers.get(number.0)?))
     }
 
-    /// Finds a layer by its number, counted from 1 as people count, or by the beginning of its DiffID or ChainID.
+    /// Finds a layer by its number, counted from 1 as people count, or by the beginning of its DiffID or ChainID. Up to three
+    /// digits are a number, whatever ID may begin so: who asks for layer 12 of 8 has counted wrong.
     ///
     /// # Errors
     /// There is none, or more than one.
@@ -113,9 +115,10 @@ impl Files {
             ))
         };
         if let Ok(number) = wanted.parse::<usize>()
-            && number <= self.len()
+            && (wanted.len() <= 3 || number <= self.len())
         {
-            return number.checked_sub(1).map(LayerNumber).ok_or_else(none);
+            let layer = number.checked_sub(1).filter(|layer| *layer < self.len());
+            return layer.map(LayerNumber).ok_or_else(none);
         }
         let digits = wanted.strip_prefix("sha256:").unwrap_or(wanted);
         let is_meant = |layer: &ViewLayer| {

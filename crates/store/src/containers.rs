@@ -266,25 +266,49 @@ impl Store {
 
     /// Removes a container: its record first, and then, by `empty`, what lies in its folder.
     ///
+    /// Says whether it was there: another process may have removed it meanwhile.
+    ///
     /// # Errors
     /// Somebody uses it for longer than thirty seconds, or it cannot be removed.
     pub fn remove_container<E: From<StoreError>>(
         &self,
         container: &Container,
         empty: impl FnOnce(&Path) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let _lock = self.change_container(&container.id)?;
+    ) -> Result<bool, E> {
         let folder = self.container_folder(&container.id);
+        let _lock = match self.change_container(&container.id) {
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Ok(false);
+            }
+            lock => lock?,
+        };
+        if !self.unpublish_container(&folder, container)? {
+            return Ok(false);
+        }
+        empty(&folder.root)?;
+        fs::remove_dir(&folder.root).map_err(io_error("remove", &folder.root))?;
+        Ok(true)
+    }
+
+    /// The record first, and the name last, under the lock of those who give names: the same name may be given again at
+    /// once, and would be taken from who has it then.
+    fn unpublish_container(
+        &self,
+        folder: &ContainerFolder,
+        container: &Container,
+    ) -> Result<bool, StoreError> {
+        let _lock = lock::take(&self.layout.containers_lock(), Mode::Exclusive)?;
         let path = folder.config();
-        fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+            removed => removed.map_err(io_error("remove", &path))?,
+        }
         sync_folder(&folder.root)?;
         if self.named(&container.name) == Some(container.id) {
             let name = self.layout.container_names().join(&container.name);
             fs::remove_file(&name).map_err(io_error("remove", &name))?;
         }
-        empty(&folder.root)?;
-        fs::remove_dir(&folder.root).map_err(io_error("remove", &folder.root))?;
-        Ok(())
+        Ok(true)
     }
 
     /// The blobs that containers keep; `None` where a record is damaged, so that nobody can say.

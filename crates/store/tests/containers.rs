@@ -61,6 +61,33 @@ fn a_name_is_had_by_one() {
     create(&store, &container(3, "web", &image)).unwrap();
 }
 
+#[test]
+fn one_of_those_who_remove_it_does_and_takes_no_other_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let image = Small::new("app");
+    add(&store, &full("app:1"), &image);
+    for round in 0..20 {
+        let (first, next) = (container(2 * round, "web", &image), container(2 * round + 1, "web", &image));
+        create(&store, &first).unwrap();
+        let (removed, made) = std::thread::scope(|scope| {
+            let removers: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| store.remove_container::<StoreError>(&first, empty).unwrap()))
+                .collect();
+            let maker = scope.spawn(|| {
+                // Until the name is free.
+                (0..10_000).any(|_| create(&store, &next).is_ok())
+            });
+            let removed = removers.into_iter().filter_map(|remover| remover.join().ok()).filter(|was| *was);
+            (removed.count(), maker.join().unwrap())
+        });
+        assert_eq!((removed, made), (1, true), "round {round}");
+        assert_eq!(store.container_named("web").unwrap(), Some(next.clone()), "round {round}");
+        assert!(store.remove_container::<StoreError>(&next, empty).unwrap());
+        assert!(!store.remove_container::<StoreError>(&next, empty).unwrap());
+    }
+}
+
 fn empty(folder: &std::path::Path) -> Result<(), StoreError> {
     for part in ["upper", "work"] {
         fs::remove_dir_all(folder.join(part)).unwrap();

@@ -37,7 +37,7 @@ pub(crate) struct Ls {
     pub(crate) image: String,
     /// Where to look; the root without it
     #[arg(value_name = "PATH")]
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: Vec<OsString>,
 }
 
 /// Print files of an image, any version of them
@@ -55,7 +55,7 @@ pub(crate) struct Cat {
     pub(crate) image: String,
     /// The files; links are followed inside the image
     #[arg(value_name = "PATH", required = true)]
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: Vec<OsString>,
 }
 
 /// Show all attributes of files of an image
@@ -79,7 +79,7 @@ pub(crate) struct Stat {
     pub(crate) image: String,
     /// The files
     #[arg(value_name = "PATH", required = true)]
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: Vec<OsString>,
 }
 
 /// Write the files of an image as one flat tar
@@ -101,7 +101,7 @@ pub(crate) struct Export {
     pub(crate) image: String,
     /// Only what lies at and below these
     #[arg(value_name = "PATH")]
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: Vec<OsString>,
 }
 
 /// Show what each layer did to a file
@@ -229,12 +229,12 @@ pub(crate) struct Diff {
 /// Layers that several images share and that are no image stand there by their ChainID, in brackets. Sizes are bytes as
 /// stored, layers, manifest and config; each is told once, so that they add up.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ply tree\n  ply tree app:1 app:2")]
+#[command(after_help = "Examples:\n  ply tree\n  ply tree app:1 app:2\n  ply tree docker-archive:app.tar")]
 pub(crate) struct Tree {
     /// JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Only these images and what they are built on
+    /// Only these images and what they are built on; of an archive without a name, all it holds
     #[arg(value_name = "IMAGE", add = subjects())]
     pub(crate) images: Vec<String>,
 }
@@ -263,7 +263,7 @@ pub(crate) struct Find {
     /// Exactly this mode; with - all these bits, with / any of them. Octal, or as u=rw,go=r
     #[arg(long, value_name = "[-/]MODE", allow_hyphen_values = true)]
     pub(crate) perm: Option<String>,
-    /// Only what this layer put there: a number from 1, or the beginning of a DiffID or ChainID
+    /// What this layer says, hidden or not, whiteouts marked: a number from 1, or the beginning of a DiffID or ChainID
     #[arg(long, value_name = "LAYER")]
     pub(crate) layer: Option<String>,
     /// What later layers hid, and left nothing in its place; with the layer that has it and the one that hid it
@@ -286,7 +286,7 @@ pub(crate) struct Find {
     pub(crate) image: String,
     /// Where to look, itself included; the root without it
     #[arg(value_name = "PATH")]
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: Vec<OsString>,
 }
 
 /// Search the files of an image, those too that later layers hid
@@ -340,5 +340,5 @@ pub(crate) struct Grep {
     pub(crate) image: String,
     /// Where to look; the root without it
     #[arg(value_name = "PATH")]
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: Vec<OsString>,
 }

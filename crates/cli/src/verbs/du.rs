@@ -41,9 +41,14 @@ fn print(files: &Files, usage: &Usage, largest: &[HiddenFile], exact: bool) -> R
     let mut table = Table::new(["LAYER", "ADDS", "HIDES", "CREATED BY"]);
     // From the top down, as history is told.
     for (at, layer) in usage.layers.iter().enumerate().rev() {
-        let step = made.get(at).map(|step| command::shown(&step.created_by, &step.comment));
+        let by = match (made.get(at), files.layer(LayerNumber(at))) {
+            (Some(step), _) => command::shown(&step.created_by, &step.comment),
+            (None, Some(_)) => String::new(),
+            // A container's own.
+            (None, None) => format!("container {}", files.name()),
+        };
         let number = (at + 1).to_string();
-        table.row([&*number, &size(layer.adds), &size(layer.hides), &step.unwrap_or_default()]);
+        table.row([&*number, &size(layer.adds), &size(layer.hides), &by]);
     }
     let unit = if exact { " bytes" } else { "" };
     let mut text = format!(

@@ -1,4 +1,5 @@
 use std::io::IsTerminal;
+use std::os::unix::ffi::OsStrExt;
 
 use super::{Outcome, platform};
 use crate::arguments::Export;
@@ -19,7 +20,7 @@ pub(crate) fn run(context: &Context, arguments: &Export) -> Outcome {
     } else {
         engine.files(&arguments.image, platform.as_ref())?
     };
-    let paths: Vec<&[u8]> = arguments.paths.iter().map(String::as_bytes).collect();
+    let paths: Vec<&[u8]> = arguments.paths.iter().map(|path| path.as_bytes()).collect();
     let export = files.export(&paths)?;
     match &arguments.output {
         Some(path) => engine.export_file(&export, path)?,

@@ -1,5 +1,8 @@
 use std::borrow::Cow;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 
+use ply_tree::Kind;
 use plywood::Error;
 use plywood::files::find::{Among, Glob, Match, Tests};
 use plywood::files::{Files, HiddenBy};
@@ -59,7 +62,7 @@ fn search(context: &Context, arguments: &Find) -> Outcome {
         (false, true) => Among::Shadowed,
         (true, true) => Among::Hidden,
     };
-    let root = vec![String::from("/")];
+    let root = vec![OsString::from("/")];
     let paths = if arguments.paths.is_empty() { &root } else { &arguments.paths };
     let (mut lines, mut matches) = (Lines::new(arguments.null), Vec::new());
     let mut exit = Exit::Failed;
@@ -109,5 +112,6 @@ fn print(lines: &mut Lines, files: &Files, found: &Match, null: bool) -> std::io
         Some(by) if !null => format!("{}  ", listing::place(entry.layer, Some(by), files.len())),
         _ => String::new(),
     };
-    lines.line(&place, &entry.path, "", b"")
+    let mark = if !null && entry.node.kind == Kind::Whiteout { listing::WHITEOUT } else { "" };
+    lines.line(&place, &entry.path, mark, b"")
 }

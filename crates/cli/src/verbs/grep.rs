@@ -1,3 +1,6 @@
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
 use plywood::Error;
 use plywood::files::Files;
 use plywood::files::grep::{GrepOptions, Hit, Place, Want};
@@ -79,7 +82,7 @@ fn search(context: &Context, arguments: &Grep) -> Outcome {
             (false, false) => Want::Lines,
         },
     };
-    let root = vec![String::from("/")];
+    let root = vec![OsString::from("/")];
     let paths = if arguments.paths.is_empty() { &root } else { &arguments.paths };
     let lines = Lines::new(false);
     let json = Vec::new();

@@ -58,11 +58,19 @@ fn print(
         let step = made.get(event.layer);
         let created = step.and_then(|step| step.created.as_deref()).and_then(when::parse);
         let id = files.layer(LayerNumber(event.layer)).map(|(_, layer)| layer.diff_id.0.short());
+        let (layer, age) = match id {
+            Some(_) => {
+                let age = created.map_or_else(|| "N/A".to_owned(), |moment| when::history_age(moment, now));
+                (format!("layer {}", event.layer + 1), age)
+            }
+            // A container's own layer is in the making.
+            None => ("container".to_owned(), String::new()),
+        };
         let (what, how) = words::told(event, &log.path, &owners);
         [
-            format!("layer {}", event.layer + 1),
+            layer,
             id.unwrap_or_default(),
-            created.map_or_else(|| "N/A".to_owned(), |moment| when::history_age(moment, now)),
+            age,
             what.to_owned(),
             how,
             step.map(|step| command::shown(&step.created_by, &step.comment)).unwrap_or_default(),
@@ -93,6 +101,9 @@ fn aligned(lines: &[[String; 6]]) -> Vec<String> {
     let width = |column: usize| lines.iter().map(|line| line[column].width()).max().unwrap_or(0);
     let widths: [usize; 6] = std::array::from_fn(width);
     let pad = |cell: &str, column: usize| {
+        if widths[column] == 0 {
+            return String::new();
+        }
         let gap = if column < 2 { 2 } else { 3 };
         format!("{cell}{}", " ".repeat(widths[column] + gap - cell.width()))
     };

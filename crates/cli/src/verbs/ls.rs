@@ -1,4 +1,7 @@
-use ply_tree::Last;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+use ply_tree::{Kind, Last};
 use plywood::files::{Entry, Files, Scope};
 
 use super::{Outcome, platform};
@@ -15,7 +18,7 @@ pub(crate) fn run(context: &Context, arguments: &Ls) -> Outcome {
         Some(layer) => Scope::Alone(files.choose(layer)?),
         None => Scope::Union,
     };
-    let root = vec![String::from("/")];
+    let root = vec![OsString::from("/")];
     let paths = if arguments.paths.is_empty() { &root } else { &arguments.paths };
     // As `ls` has it: with -l a link is shown, else what it points at.
     let last = if arguments.long { Last::Keep } else { Last::Follow };
@@ -49,7 +52,7 @@ fn is_itself(entries: &[Entry]) -> bool {
     entries.first().is_some_and(|entry| !entry.node.is_directory())
 }
 
-fn print(files: &Files, found: &[(&String, Vec<Entry>)], arguments: &Ls) -> Result<(), Failure> {
+fn print(files: &Files, found: &[(&OsString, Vec<Entry>)], arguments: &Ls) -> Result<(), Failure> {
     let owners = if arguments.long { files.owners() } else { Default::default() };
     let mut text = String::new();
     for (at, (path, entries)) in found.iter().enumerate() {
@@ -65,8 +68,7 @@ fn print(files: &Files, found: &[(&String, Vec<Entry>)], arguments: &Ls) -> Resu
             let lines: Vec<_> = entries.iter().map(|e| listing::line(e, &owners, &shown(e))).collect();
             text.push_str(&columns(&lines));
         } else {
-            let mark =
-                |entry: &Entry| if entry.node.kind == ply_tree::Kind::Whiteout { " (whiteout)" } else { "" };
+            let mark = |entry: &Entry| if entry.node.kind == Kind::Whiteout { listing::WHITEOUT } else { "" };
             text.extend(entries.iter().map(|entry| format!("{}{}\n", shown(entry), mark(entry))));
         }
     }

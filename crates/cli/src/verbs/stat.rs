@@ -1,3 +1,5 @@
+use std::os::unix::ffi::OsStrExt;
+
 use ply_tree::{Kind, Last};
 use plywood::files::{Entry, Files, Owners, Scope};
 
@@ -43,7 +45,7 @@ fn text(files: &Files, owners: &Owners, entry: &Entry) -> String {
             "Type",
             plywood::files::kind(&entry.node.kind).split_once(' ').map_or("", |(_, kind)| kind).to_owned(),
         ),
-        ("Size", format!("{} bytes", listing::grouped(entry.node.size()))),
+        ("Size", listing::bytes(entry.node.size())),
         ("Mode", format!("{:04o} {}", metadata.mode, listing::mode(&entry.node))),
         ("Owner", format!("{} {}", metadata.uid, owners.user(metadata.uid))),
         ("Group", format!("{} {}", metadata.gid, owners.group(metadata.gid))),
@@ -58,11 +60,8 @@ fn text(files: &Files, owners: &Owners, entry: &Entry) -> String {
     for xattr in &metadata.xattrs {
         rows.push(("Xattr", format!("{} {}", listing::name(&xattr.name), listing::hex(&xattr.value))));
     }
-    if let Some((_, layer)) = files.layer(entry.layer) {
-        rows.push((
-            "Layer",
-            format!("{} of {}, {}", entry.layer.0 + 1, files.len(), layer.diff_id.0.short()),
-        ));
-    }
+    // A container's own layer has no ID yet.
+    let layer = files.layer(entry.layer).map_or("container".to_owned(), |(_, layer)| layer.diff_id.0.short());
+    rows.push(("Layer", format!("{} of {}, {layer}", entry.layer.0 + 1, files.len())));
     rows.into_iter().map(|(name, value)| format!("{name:<8} {value}\n")).collect()
 }

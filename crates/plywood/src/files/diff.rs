@@ -5,7 +5,6 @@ mod patch;
 mod stat;
 
 use std::collections::BTreeSet;
-use std::io::{self, Read};
 
 use ply_overlay::{DifferenceOptions, Merged, Origin, Times, difference, keep, merge};
 use ply_tree::{Content, Extent, Kind, Node, NodeId, Source, TreeView};
@@ -16,9 +15,9 @@ pub use config::ConfigChange;
 pub use ply_overlay::{ChangeKind, Differences};
 pub use stat::{Row, Stat, Totals, What};
 
+use super::same_bytes::{Blocks, same_bytes};
 use super::{Entry, Files, LayerNumber};
 use crate::Error;
-use crate::transfer::BLOCK;
 
 /// The files of an image as they are once so many of its layers are there.
 #[derive(Debug, Clone, Copy)]
@@ -204,43 +203,11 @@ impl Comparison<'_> {
         self.after.files.make_plain(layers(|doubt| &doubt.after))?;
         doubts
             .par_iter()
-            .map_init(
-                || [vec![0; BLOCK], vec![0; BLOCK]],
-                |[one, other], doubt| {
-                    let mut a = Content::new(self.before.files, &doubt.before, doubt.size);
-                    let mut b = Content::new(self.after.files, &doubt.after, doubt.size);
-                    same_bytes((&mut a, one), (&mut b, other)).map_err(self.after.files.failed())
-                },
-            )
+            .map_init(Blocks::default, |blocks, doubt| {
+                let mut a = Content::new(self.before.files, &doubt.before, doubt.size);
+                let mut b = Content::new(self.after.files, &doubt.after, doubt.size);
+                same_bytes(&mut a, &mut b, blocks).map_err(self.after.files.failed())
+            })
             .collect()
     }
-}
-
-fn same_bytes(
-    (a, one): (&mut dyn Read, &mut [u8]),
-    (b, other): (&mut dyn Read, &mut [u8]),
-) -> io::Result<bool> {
-    loop {
-        let (n, m) = (fill(a, one)?, fill(b, other)?);
-        if one.get(..n) != other.get(..m) {
-            return Ok(false);
-        }
-        if n < one.len() {
-            return Ok(true);
-        }
-    }
-}
-
-/// As many bytes as there are, up to the buffer's length.
-fn fill(from: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match from.read(rest) {
-            Ok(0) => break,
-            Ok(n) => filled += n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(filled)
 }

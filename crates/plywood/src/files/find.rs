@@ -5,7 +5,7 @@ mod kinds;
 mod permissions;
 mod size;
 
-use ply_overlay::Stack;
+use ply_overlay::{Origin, Stack};
 use ply_tree::{Kind, Last, Node, Presence, TreeView, walk};
 
 pub use glob::Glob;
@@ -30,14 +30,15 @@ pub struct Tests {
     pub size: Option<Size>,
     /// Who may do what with it.
     pub permissions: Option<Permissions>,
-    /// The layer that put it there.
+    /// The layer that says so. Of entries that are not hidden, all that this layer says: whiteouts too, and what later ones
+    /// hid.
     pub layer: Option<LayerNumber>,
 }
 
 /// Which entries are looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Among {
-    /// Those of the union.
+    /// Those of the union; of one layer, all.
     #[default]
     Shown,
     /// What later layers hid, where the union has nothing at that path any more.
@@ -88,8 +89,10 @@ impl Files {
         each: &mut dyn FnMut(Match) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let stack = self.stack(None)?;
-        if among == Among::Shown {
-            return self.find_shown(&stack, path, tests, each);
+        match tests.layer {
+            Some(layer) if among == Among::Shown => return self.find_alone(&stack, layer, path, tests, each),
+            None if among == Among::Shown => return self.find_shown(&stack, path, tests, each),
+            _ => {}
         }
         let below = self.base(&stack, path, Last::Keep)?;
         self.past(&below, &mut |past| {
@@ -124,11 +127,6 @@ impl Files {
             if !tests.pass(path, &node, layer) {
                 return Ok(());
             }
-            if let Some(at) = origin.filter(|_| tests.layer.is_some())
-                && self.inode(at)?.as_deref().is_some_and(is_implied)
-            {
-                return Ok(());
-            }
             let entry = Entry { path: path.to_vec(), node: node.into_owned(), layer };
             each(Match { entry, hidden: None })
         };
@@ -136,6 +134,44 @@ impl Files {
         let mut steps = walk(stack, found.id).map_err(self.failed())?;
         while let Some(id) = steps.advance().map_err(self.failed())? {
             check(&ply_tree::path::join(&found.path, steps.path()), id)?;
+        }
+        Ok(())
+    }
+
+    /// What one layer says, though later ones may have hidden it. A hard link to a layer below is the file that it leads to.
+    fn find_alone(
+        &self,
+        stack: &Stack<'_>,
+        layer: LayerNumber,
+        path: &[u8],
+        tests: &Tests,
+        each: &mut dyn FnMut(Match) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let at = self.base(stack, path, Last::Keep)?;
+        let Some(tree) = self.tree(layer.0) else { return Ok(()) };
+        let mut from = tree.root();
+        for name in ply_tree::path::components(&at) {
+            match tree.lookup(from, name).map_err(self.failed())? {
+                Some(id) => from = id,
+                // It may be in another layer.
+                None => return self.find(stack, path, Last::Keep).map(drop),
+            }
+        }
+        let mut check = |path: Vec<u8>, id| {
+            let mut node = tree.node(id).map_err(self.failed())?;
+            if matches!(node.kind, Kind::LinkBelow { .. }) {
+                let inode = self.behind(Origin { layer: layer.0, id }, &path)?;
+                node = self.inode(inode)?.unwrap_or(node);
+            }
+            if is_implied(&node) || !tests.pass(&path, &node, layer) {
+                return Ok(());
+            }
+            each(Match { entry: Entry { path, node: node.into_owned(), layer }, hidden: None })
+        };
+        check(at.clone(), from)?;
+        let mut steps = walk(tree, from).map_err(self.failed())?;
+        while let Some(id) = steps.advance().map_err(self.failed())? {
+            check(ply_tree::path::join(&at, steps.path()), id)?;
         }
         Ok(())
     }

@@ -1,13 +1,11 @@
 //! `log`: what each layer did to a path.
 
-use std::io::{self, Read};
-
 use ply_overlay::{Event, OverlayError, Version, history, same_place};
 use ply_tree::{Last, TreeError, find, path};
 
+use super::same_bytes::{Blocks, same_bytes};
 use super::{Files, LayerNumber};
 use crate::Error;
-use crate::transfer::BLOCK;
 
 /// The history of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +67,9 @@ impl Files {
             return Ok(true);
         }
         match (self.content_of(a), self.content_of(b)) {
-            (Some(a), Some(b)) => same_bytes(a, b).map_err(self.failed()),
+            (Some(mut a), Some(mut b)) => {
+                same_bytes(&mut a, &mut b, &mut Blocks::default()).map_err(self.failed())
+            }
             _ => Ok(false),
         }
     }
@@ -84,69 +84,5 @@ enum Stop {
 impl From<OverlayError> for Stop {
     fn from(error: OverlayError) -> Self {
         Self::Overlay(error)
-    }
-}
-
-/// Whether two readers give the same bytes; reads no further than the block that tells.
-fn same_bytes(mut a: impl Read, mut b: impl Read) -> io::Result<bool> {
-    let (mut of_a, mut of_b) = (vec![0; BLOCK], vec![0; BLOCK]);
-    loop {
-        let (n, m) = (fill(&mut a, &mut of_a)?, fill(&mut b, &mut of_b)?);
-        if of_a.get(..n) != of_b.get(..m) {
-            return Ok(false);
-        }
-        if n == 0 {
-            return Ok(true);
-        }
-    }
-}
-
-/// Reads until the buffer is full or nothing is left.
-fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match from.read(rest) {
-            Ok(0) => break,
-            Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Gives a few bytes at a time, as a file in many stretches does.
-    struct Few<'a>(&'a [u8], usize);
-
-    impl Read for Few<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let n = self.1.min(buffer.len());
-            self.0.read(&mut buffer[..n])
-        }
-    }
-
-    #[test]
-    fn bytes_are_compared_block_by_block() {
-        let check = |a: &[u8], b: &[u8], expect: bool| {
-            for few in [1, 1000, BLOCK + 1] {
-                assert_eq!(same_bytes(Few(a, few), b).unwrap(), expect, "{} {} {few}", a.len(), b.len());
-                assert_eq!(same_bytes(b, Few(a, few)).unwrap(), expect, "{} {} {few}", b.len(), a.len());
-            }
-        };
-        let long = vec![7; 2 * BLOCK];
-        let mut other = long.clone();
-        other[2 * BLOCK - 1] = 8;
-        check(b"", b"", true);
-        check(b"a", b"", false);
-        check(b"abc", b"abc", true);
-        check(b"abc", b"abd", false);
-        check(&long, &long, true);
-        check(&long, &other, false);
-        check(&long, &long[..BLOCK], false);
-        check(&long, &long[1..], false);
     }
 }

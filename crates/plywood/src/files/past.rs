@@ -53,7 +53,7 @@ impl Files {
     }
 
     /// The inode that a hard link to a layer below led to when its layer was the topmost.
-    fn behind(&self, link: Origin, path: &[u8]) -> Result<Origin, Error> {
+    pub(super) fn behind(&self, link: Origin, path: &[u8]) -> Result<Origin, Error> {
         let then = self.stack(Some(LayerNumber(link.layer)))?;
         let found = self.by_name(&then, path)?;
         Ok(found.and_then(|id| then.origin(id)).unwrap_or(link))
