@@ -1,5 +1,6 @@
 //! The engines that are here: what they write is loaded, what we write they load, and both say the same of it.
 
+mod containers;
 mod disagreements;
 mod docker;
 mod inspect;

@@ -14,7 +14,8 @@ use ply_tests::{Difference, Docker, Engines, Filesystem, Input, Ply, edge, needs
 use serde_json::Value;
 
 use crate::{BUILD, CTR, PODMAN, UMOCI};
-use exceptions::{EXCEPTIONS, Engine, Exception, OF_CONTAINERS};
+pub(crate) use exceptions::OF_CONTAINERS;
+use exceptions::{EXCEPTIONS, Engine, Exception};
 
 /// Names the folder of the large images; see `cargo xtask test --real`.
 const REAL_IMAGES: &str = "PLY_REAL_IMAGES";

@@ -58,6 +58,13 @@ pub(crate) fn run(context: &Context, arguments: &Cp) -> Outcome {
     let engine = context.engine()?;
     let options = Options { archive: arguments.archive, follow: arguments.follow_link };
     let ends = (End::parse(&engine, &arguments.source)?, End::parse(&engine, &arguments.destination)?);
+    for end in [&ends.0, &ends.1] {
+        if let End::Within { subject, path } = end
+            && path.is_empty()
+        {
+            return Err(Failure::Misuse(format!("{subject}: which path? The root is {subject}:/")));
+        }
+    }
     let copied = match ends {
         (End::Within { .. }, End::Within { .. }) => {
             return Err(Failure::Misuse("copying between containers is not supported".to_owned()));

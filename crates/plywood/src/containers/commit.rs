@@ -22,7 +22,7 @@ pub struct Commit {
     pub changes: Vec<Change>,
     /// What is said of it.
     pub message: String,
-    /// Who made it; as before, without.
+    /// Who made it; nobody, without, whoever made what is below.
     pub author: Option<String>,
     /// When it was made: the same files, options and time give the same ID.
     pub created: Timestamp,
@@ -40,10 +40,9 @@ impl Engine<'_> {
         let parent = new.parent_of(Image::read(&self.store, &container.manifest)?)?;
         let mut draft = Draft::of(&parent.config)?;
         draft.set_created(options.created)?;
-        draft.set_comment(&options.message)?;
-        if let Some(author) = &options.author {
-            draft.set_author(author)?;
-        }
+        // As Docker has it: what is said stands in the last step alone, and nobody made this image but who commits.
+        draft.set_comment("")?;
+        draft.set_author(options.author.as_deref().unwrap_or_default())?;
         if !container.command.is_empty() {
             let set = draft.run_mut().set("Cmd", &container.command);
             set.map_err(Error::within("the command of the container"))?;

@@ -80,7 +80,12 @@ impl Engine<'_> {
             Target::Nowhere(path) => return Err(no_directory(path::printable(&path::clean(&path)))),
             Target::Other(path) | Target::Free(path) => path,
         };
-        let what = What { view: &source.tree, id: source.id, sources: &source.files };
+        let what = What {
+            view: &source.tree,
+            id: source.id,
+            is_content: source.name.is_none(),
+            sources: &source.files,
+        };
         self.merge_into(&changing, &stack, &what, &target)
     }
 
@@ -103,7 +108,7 @@ impl Engine<'_> {
         };
         let folder = self.store.container_folder(&container.id);
         let tarball = Tarball::read(tar, &folder.work())?;
-        let what = What { view: &tarball.tree, id: Tree::ROOT, sources: &tarball };
+        let what = What { view: &tarball.tree, id: Tree::ROOT, is_content: true, sources: &tarball };
         self.merge_into(&changing, &stack, &what, &target)
     }
 
@@ -134,11 +139,12 @@ impl Engine<'_> {
             Owned { tree: &merged.tree, owner: (uid.as_raw(), gid.as_raw()) }
         });
         let view = owned.as_ref().map_or(&merged.tree as &dyn TreeView, |owned| owned);
-        let what = What { view, id: found.id, sources: files };
+        let what = What { view, id: found.id, is_content: found.name.is_none(), sources: files };
         merge(&what, &target, &ground, &TaskProgress::alone(self.watch, &files.name(), None))
     }
 
-    /// Writes a file or directory of a container or an image as a tar, under its own name.
+    /// Writes a file or directory of a container or an image as a tar, under its own name: with `follow`, that of what a
+    /// link leads to.
     ///
     /// # Errors
     /// There is no such file, a layer is damaged, or the stream cannot be written.
@@ -153,7 +159,8 @@ impl Engine<'_> {
         let found = Wanted::find(files, &merged.tree, from, options)?;
         let implied = Directory { presence: Presence::Implied, opaque: false };
         let mut tree = Tree::new(implied, Metadata::new(0o755));
-        let name = found.name.unwrap_or_default();
+        let name = if options.follow { found.name.and(found.leads_to) } else { found.name };
+        let name = name.unwrap_or_default();
         crate::export::copy_below(&merged.tree, found.id, &name, &mut tree, &mut Default::default());
         let written = changeset::write(&tree, files, &mut *out, changeset::Options::default());
         written.map_err(files.failed())?;
@@ -170,6 +177,8 @@ struct Wanted {
     id: NodeId,
     /// What it is called; `None` where the content of a directory is meant.
     name: Option<Vec<u8>>,
+    /// What it is called where links have led to; `None` for the root.
+    leads_to: Option<Vec<u8>>,
 }
 
 impl Wanted {
@@ -183,7 +192,8 @@ impl Wanted {
         let asked = path::clean(from);
         let name = path::split(&asked).map(|(_, name)| name.to_vec());
         let content = content || found.id == Tree::ROOT;
-        Ok(Self { id: found.id, name: name.filter(|_| !content) })
+        let leads_to = path::split(&found.path).map(|(_, name)| name.to_vec());
+        Ok(Self { id: found.id, name: name.filter(|_| !content), leads_to })
     }
 }
 

@@ -103,7 +103,11 @@ impl HostGround {
             }
             Err(_) => {}
         }
-        Self::beside(to)
+        match fs::read_link(to) {
+            // What a link leads to is made, where it is not there yet; its parts are followed as the path's own are.
+            Ok(target) => Self::open(&to.parent().unwrap_or(Path::new("")).join(target), name, is_directory),
+            Err(_) => Self::beside(to),
+        }
     }
 
     fn beside(to: &Path) -> Result<(Self, Vec<u8>), Error> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ply_rootfs::{Unpacked, Upper};
-use ply_tree::{Directory, Kind, NodeId, Presence, Sources, TreeView, path};
+use ply_tree::{Kind, NodeId, Presence, Sources, TreeView, path};
 
 use super::Copied;
 use crate::Error;
@@ -13,6 +13,8 @@ use crate::watch::Alone;
 pub(super) struct What<'a> {
     pub(super) view: &'a dyn TreeView,
     pub(super) id: NodeId,
+    /// Whether a directory's content is meant, and not the directory: the one that it comes into stays as it is.
+    pub(super) is_content: bool,
     pub(super) sources: &'a dyn Sources,
 }
 
@@ -38,7 +40,7 @@ struct Plan {
 }
 
 /// Copies a file, or a directory with all it holds, to a path. A directory that is there keeps what it holds and gets the
-/// attributes of the one that comes, as tar does it. Nothing is changed before all is known to fit: a directory takes the
+/// attributes of the one that comes, as tar does it; but for the one that content is copied into. Nothing is changed before all is known to fit: a directory takes the
 /// place of nothing but a directory, and nothing else takes that of one.
 pub(super) fn merge(
     what: &What<'_>,
@@ -88,7 +90,9 @@ fn plan(what: &What<'_>, to: &[u8], ground: &dyn Ground) -> Result<Plan, Error> 
                     let (name, child) = entry.map_err(failed)?;
                     ahead.push((child, path::join(&path, &name)));
                 }
-                if matches!(directory, Directory { presence: Presence::Explicit, .. }) {
+                let is_dressed =
+                    matches!(directory.presence, Presence::Explicit) && !(what.is_content && id == what.id);
+                if is_dressed {
                     plan.dressed.push((id, path));
                 }
             }

@@ -3,8 +3,9 @@ use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use ply_image::Timestamp;
 use ply_layer::changeset::{Feed, Reader};
-use ply_tree::{Kind, ReadAt, Source, Sources, Tree, path, walk};
+use ply_tree::{Kind, NodeId, Presence, ReadAt, Source, Sources, Time, Tree, path, walk};
 
 use crate::Error;
 use crate::files::unnamed;
@@ -49,8 +50,9 @@ impl Tarball {
             plain.write_all(piece).map_err(Error::within(folder.display().to_string()))?;
             feed.push(piece).map_err(failed())?;
         }
-        let tree = feed.finish().map_err(failed())?.tree;
+        let mut tree = feed.finish().map_err(failed())?.tree;
         no_changeset(&tree)?;
+        date_implied(&mut tree);
         Ok(Self { tree, plain: Plain(plain) })
     }
 }
@@ -83,4 +85,16 @@ fn no_changeset(tree: &Tree) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Directories that the archive does not tell of are made now.
+fn date_implied(tree: &mut Tree) {
+    let now = Timestamp::now();
+    for id in 0..tree.inodes() as u64 {
+        if let Some(node) = tree.get_mut(NodeId(id))
+            && matches!(&node.kind, Kind::Directory(directory) if directory.presence == Presence::Implied)
+        {
+            node.metadata.mtime = Time { seconds: now.seconds, nanoseconds: now.nanoseconds };
+        }
+    }
 }

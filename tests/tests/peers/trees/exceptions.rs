@@ -60,7 +60,7 @@ fn documentation_has_the_same_exceptions() {
 
 /// What every container of Docker has, whatever its image has there; `docker export` shows it, and it is not compared.
 /// From `initlayer.Setup` in moby's `daemon/initlayer/setup_unix.go`.
-pub(super) const OF_CONTAINERS: [&str; 8] = [
+pub(crate) const OF_CONTAINERS: [&str; 8] = [
     ".dockerenv",
     "dev/console",
     "dev/pts",
