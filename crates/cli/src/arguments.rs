@@ -99,6 +99,46 @@ pub(crate) enum Verb {
     },
 }
 
+impl Verb {
+    /// What is said when somebody stops it: what became of the work.
+    pub(crate) const fn when_stopped(&self) -> &'static str {
+        match self {
+            Self::Cp(_) | Self::Container(OfContainer::Cp(_)) => "stopped; what was copied by then stays",
+            Self::Delete(_) | Self::Rm(_) | Self::Rmi(_) | Self::Check(_) => {
+                "stopped; what was done by then stays"
+            }
+            Self::Load(_)
+            | Self::Save(_)
+            | Self::Import(_)
+            | Self::Squash(_)
+            | Self::Export(_)
+            | Self::Unpack(_)
+            | Self::Create(_)
+            | Self::Commit(_)
+            | Self::Tag(_)
+            | Self::Container(_)
+            | Self::Image(_) => "stopped; what was begun was undone",
+            Self::Images(_)
+            | Self::Inspect(_)
+            | Self::History(_)
+            | Self::Layers(_)
+            | Self::Tree(_)
+            | Self::Name(_)
+            | Self::Ls(_)
+            | Self::Cat(_)
+            | Self::Stat(_)
+            | Self::Find(_)
+            | Self::Grep(_)
+            | Self::Log(_)
+            | Self::Diff(_)
+            | Self::Du(_)
+            | Self::Ps(_)
+            | Self::Completion { .. }
+            | Self::Man { .. } => "stopped",
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Image {
     #[command(alias = "list")]

@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         Ok(context) => context,
         Err(error) => return report(&error.into()),
     };
+    let stopped = arguments.verb.when_stopped();
     let ended = verbs::run(&context, arguments.verb);
     // Bars that are still drawn would wipe what is said next.
     context.hide_bars();
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
         Ok(Exit::Trouble) => ExitCode::from(2),
         // The one who pressed Ctrl-C stopped the other end of the pipe as well: what it left is no news.
         Err(Failure::Load(_) | Failure::Engine(_) | Failure::Search(_)) if context.interrupted() => {
-            report(&plywood::Error::Interrupted.into())
+            report::stopped(stopped)
         }
         Err(failure) => report(&failure),
     }

@@ -59,10 +59,7 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
             say(why);
             ExitCode::from(2)
         }
-        Failure::Engine(Error::Interrupted) | Failure::Load(Error::Interrupted) => {
-            say("stopped; what was begun was undone");
-            ExitCode::from(130)
-        }
+        Failure::Engine(Error::Interrupted) | Failure::Load(Error::Interrupted) => stopped("stopped"),
         Failure::Message(why) => {
             say(why);
             ExitCode::FAILURE
@@ -83,6 +80,12 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Tells that somebody pressed Ctrl-C, and what became of the work.
+pub(crate) fn stopped(what: &str) -> ExitCode {
+    say(what);
+    ExitCode::from(130)
 }
 
 /// Tells an error of an operation, its causes, and a hint where there is one.

@@ -197,6 +197,9 @@ impl Wanted {
     }
 }
 
+/// Set-user-ID and set-group-ID.
+const SET_IDS: u16 = 0o6000;
+
 /// A tree, all of which is somebody's.
 struct Owned<'a> {
     tree: &'a Tree,
@@ -210,7 +213,12 @@ impl TreeView for Owned<'_> {
 
     fn node(&self, id: NodeId) -> Result<Cow<'_, Node>, TreeError> {
         let mut node = self.tree.node(id)?.into_owned();
-        (node.metadata.uid, node.metadata.gid) = self.owner;
+        let metadata = &mut node.metadata;
+        if (metadata.uid, metadata.gid) != self.owner {
+            // Whose it becomes did not say that others may run it in their name.
+            metadata.mode &= !SET_IDS;
+        }
+        (metadata.uid, metadata.gid) = self.owner;
         Ok(Cow::Owned(node))
     }
 

@@ -99,8 +99,24 @@ fn whole(file: Arc<File>) -> io::Result<Region> {
 /// A file in a folder that is gone when it is closed, whatever happens.
 pub(crate) fn unnamed(folder: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};
+    use rustix::io::Errno;
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    Ok(File::from(open(folder, flags, Mode::RUSR | Mode::WUSR)?))
+    match open(folder, flags, Mode::RUSR | Mode::WUSR) {
+        // Filesystems of other machines and kernels know no such files: it gets a name, and loses it at once.
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => named_for_a_moment(folder),
+        opened => Ok(File::from(opened?)),
+    }
+}
+
+fn named_for_a_moment(folder: &Path) -> io::Result<File> {
+    for number in 0_u32.. {
+        let path = folder.join(format!(".ply-{}-{number}", std::process::id()));
+        match File::options().read(true).write(true).create_new(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            opened => return opened.and_then(|file| std::fs::remove_file(&path).map(|()| file)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 impl ReadAt for LayerBytes {
