@@ -21,6 +21,7 @@ pub(crate) fn measure(
     let learnt: Vec<_> = view
         .layers
         .par_iter_mut()
+        .with_max_len(1)
         .filter(|layer| layer.content.is_none())
         .map(|layer| {
             let blob = layer.blob.as_ref().ok_or(ply_archive::ArchiveError::NoImage)?;
@@ -36,7 +37,7 @@ pub(crate) fn measure(
 }
 
 pub(crate) fn measure_members(archive: &Archive, image: &PackedImage, view: &mut View) -> Result<(), Error> {
-    view.layers.par_iter_mut().zip(&image.layers).try_for_each(|(layer, packed)| {
+    view.layers.par_iter_mut().zip(&image.layers).with_max_len(1).try_for_each(|(layer, packed)| {
         let Some(member) = &packed.member else { return Ok(()) };
         if let Some(region) = archive.members.region(member)? {
             layer.content = Some(count(&region).map_err(Error::within(packed.wanted.clone()))?.content);

@@ -134,8 +134,9 @@ impl Files {
     ///
     /// # Errors
     /// As [`LayerBytes::plain`].
-    pub(crate) fn make_plain(&self, layers: impl IntoParallelIterator<Item = usize>) -> Result<(), Error> {
-        layers.into_par_iter().try_for_each(|layer| match self.bytes.get(layer) {
+    pub(crate) fn make_plain(&self, layers: impl IntoIterator<Item = usize>) -> Result<(), Error> {
+        let layers: Vec<usize> = layers.into_iter().collect();
+        layers.into_par_iter().with_max_len(1).try_for_each(|layer| match self.bytes.get(layer) {
             Some(bytes) => bytes.plain().map(|_| ()),
             None => Ok(()),
         })

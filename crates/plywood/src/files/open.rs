@@ -128,6 +128,8 @@ impl Engine<'_> {
             .par_iter()
             .zip(&view.layers)
             .enumerate()
+            // Each for itself: in halves, two large layers beside each other would be one thread's.
+            .with_max_len(1)
             .map(|(at, (bytes, layer))| {
                 let what = || format!("layer {} of {of} ({})", at + 1, layer.diff_id.0.short());
                 let source = Source(u32::try_from(at).map_err(Error::within(what()))?);
