@@ -145,13 +145,15 @@ impl Engine<'_> {
     /// There is none, somebody uses it, or it cannot be removed.
     pub fn remove_container(&self, wanted: &str) -> Result<Container, Error> {
         let container = self.container(wanted)?;
-        self.store.remove_container(&container, |folder| {
+        let removed = self.store.remove_container(&container, |folder| {
             for part in [folder.join("upper"), folder.join("work"), folder.to_owned()] {
                 ply_rootfs::empty(&part).map_err(Error::within(format!("container {}", container.name)))?;
             }
             Ok::<_, Error>(())
         })?;
-        Ok(container)
+        removed
+            .then_some(container)
+            .ok_or_else(|| Error::NoSuchContainer { wanted: crate::error::shown(wanted) })
     }
 
     /// Deletes a file or directory of a container: what it is in a layer below stays there, hidden.
@@ -182,6 +184,7 @@ impl Engine<'_> {
         let folder = self.store.container_folder(&container.id);
         let upper = Upper::open(&folder.upper(), &folder.work(), &ply_rootfs::Options::default());
         let upper = upper.map_err(files.failed())?;
+        upper.sweep().map_err(files.failed())?;
         Ok(Changing { container: container.clone(), files, upper })
     }
 

@@ -264,7 +264,8 @@ impl Store {
         Ok(ContainerLock { lock: Some(lock) })
     }
 
-    /// Removes a container: its record first, and then, by `empty`, what lies in its folder.
+    /// Removes a container: its record first, and then, by `empty`, what lies in its folder. Says whether it was there
+    /// still, when nobody else used it.
     ///
     /// # Errors
     /// Somebody uses it for longer than thirty seconds, or it cannot be removed.
@@ -272,11 +273,19 @@ impl Store {
         &self,
         container: &Container,
         empty: impl FnOnce(&Path) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let _lock = self.change_container(&container.id)?;
+    ) -> Result<bool, E> {
         let folder = self.container_folder(&container.id);
+        let _lock = match self.change_container(&container.id) {
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Ok(false);
+            }
+            lock => lock?,
+        };
         let path = folder.config();
-        fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+            removed => removed.map_err(io_error("remove", &path))?,
+        }
         sync_folder(&folder.root)?;
         if self.named(&container.name) == Some(container.id) {
             let name = self.layout.container_names().join(&container.name);
@@ -284,7 +293,7 @@ impl Store {
         }
         empty(&folder.root)?;
         fs::remove_dir(&folder.root).map_err(io_error("remove", &folder.root))?;
-        Ok(())
+        Ok(true)
     }
 
     /// The blobs that containers keep; `None` where a record is damaged, so that nobody can say.
