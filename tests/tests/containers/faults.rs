@@ -86,3 +86,18 @@ fn killed() {
     let now = listing(&ply.store().join("blobs"));
     assert!(now.keys().all(|blob| blobs.contains_key(blob)), "{now:?}");
 }
+
+/// Killed between its record and its name: the next collection takes the name, and what is left of the folder.
+#[test]
+fn a_removal_half_way() {
+    let ply = store();
+    ok(&ply, "create --name half image:1");
+    let id = ok(&ply, "inspect -f {{.Id}} half");
+    std::fs::remove_file(ply.store().join(format!("ply/containers/{id}/config.json"))).unwrap();
+    assert_eq!(ok(&ply, "ps -a --format {{.Names}}"), "ct");
+    assert_eq!(ply.run(["rm", "half"]).stderr, "ply: No such container: half\n");
+    ok(&ply, "image prune -f");
+    let left = containers(&ply);
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(left.contains(&"container-names/ct".to_owned()), "{left:?}");
+}
