@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Every file by its path, with what its bytes hash to; every folder.
+/// Every file by its path, with what its bytes hash to; every link, with what it leads to; every folder.
 pub type Listing = BTreeMap<String, String>;
 
 /// What a store keeps and can make again at any time: looking into an image is not a change.
@@ -26,6 +26,9 @@ fn list(folder: &Path, prefix: &str, found: &mut Listing) {
         if entry.file_type().unwrap().is_dir() {
             list(&entry.path(), &format!("{name}/"), found);
             found.insert(format!("{name}/"), String::new());
+        } else if entry.file_type().unwrap().is_symlink() {
+            let target = std::fs::read_link(entry.path()).unwrap();
+            found.insert(name, format!("-> {}", target.display()));
         } else {
             found.insert(name, crate::sha256(&std::fs::read(entry.path()).unwrap()));
         }

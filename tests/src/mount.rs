@@ -46,6 +46,21 @@ impl Overlay {
         Self { _mounted: mounted, folder }
     }
 
+    /// Mounts a directory below one that is written to, with nothing on that would make it point elsewhere.
+    pub fn writable(lower: &Path, upper: &Path, work: &Path) -> Self {
+        let folder = tempfile::Builder::new().prefix("ply-overlay-").tempdir().unwrap();
+        for (name, directory) in [("lower", lower), ("upper", upper), ("work", work)] {
+            std::os::unix::fs::symlink(directory, folder.path().join(name)).unwrap();
+        }
+        std::fs::create_dir(folder.path().join("merged")).unwrap();
+        let options = "lowerdir=lower,upperdir=upper,workdir=work,redirect_dir=off,metacopy=off,index=off";
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "overlay", "overlay", "-o", options, "merged"]).current_dir(folder.path());
+        crate::output(&mut mount);
+        let mounted = Mounted(folder.path().join("merged"));
+        Self { _mounted: mounted, folder }
+    }
+
     /// Where it shows.
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("merged")

@@ -53,6 +53,16 @@ fn make_images() {
     journey("make-images.md");
 }
 
+#[test]
+fn containers() {
+    journey("containers.md");
+}
+
+#[test]
+fn container_mistakes() {
+    journey("container-mistakes.md");
+}
+
 /// A transcript that nobody runs proves nothing.
 #[test]
 fn every_transcript_is_run() {

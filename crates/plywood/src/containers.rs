@@ -184,6 +184,7 @@ impl Engine<'_> {
         let folder = self.store.container_folder(&container.id);
         let upper = Upper::open(&folder.upper(), &folder.work(), &ply_rootfs::Options::default());
         let upper = upper.map_err(files.failed())?;
+        upper.sweep().map_err(files.failed())?;
         Ok(Changing { container: container.clone(), files, upper })
     }
 

@@ -48,6 +48,14 @@ impl Upper {
         Ok(Self { root, work, marks, options: *options })
     }
 
+    /// Takes away what others who were stopped have left in the directory to work in. Nobody else may be at work there.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn sweep(&self) -> Result<(), RootfsError> {
+        stage::sweep(self.work.fd.as_fd()).map_err(self.work.io("clear", b""))
+    }
+
     /// Gives a directory of this layer other attributes; extended ones are added. A new layer needs it for its root, since a
     /// mount shows the upper one's.
     ///

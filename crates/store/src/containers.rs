@@ -264,9 +264,8 @@ impl Store {
         Ok(ContainerLock { lock: Some(lock) })
     }
 
-    /// Removes a container: its record first, and then, by `empty`, what lies in its folder.
-    ///
-    /// Says whether it was there: another process may have removed it meanwhile.
+    /// Removes a container: its record first, and then, by `empty`, what lies in its folder. Says whether it was there
+    /// still, when nobody else used it.
     ///
     /// # Errors
     /// Somebody uses it for longer than thirty seconds, or it cannot be removed.
@@ -340,7 +339,21 @@ impl Store {
                 Err(_) => false,
             }
         });
-        removed.count()
+        let removed = removed.count();
+        self.remove_names_of_no_container();
+        removed
+    }
+
+    /// A name outlives its container where a removal was killed.
+    fn remove_names_of_no_container(&self) {
+        let names = self.layout.container_names();
+        for entry in fs::read_dir(&names).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let id = name.to_str().and_then(|name| self.named(name));
+            if id.is_some_and(|id| !self.container_folder(&id).config().exists()) {
+                let _ = fs::remove_file(names.join(name));
+            }
+        }
     }
 }
 

@@ -8,7 +8,9 @@ use ply_layer::changeset;
 use ply_overlay::{Stack, keep};
 use ply_rootfs::{RootfsError, Unpacked, Upper};
 use ply_store::Container;
-use ply_tree::{Directory, Entries, Last, Metadata, Node, NodeId, Presence, Tree, TreeError, TreeView, path};
+use ply_tree::{
+    Directory, Entries, Last, Metadata, Node, NodeId, Presence, Tree, TreeError, TreeView, path, walk,
+};
 
 use super::host::{HostGround, HostSource};
 use super::merge::{Ground, What, merge};
@@ -80,6 +82,7 @@ impl Engine<'_> {
             Target::Nowhere(path) => return Err(no_directory(path::printable(&path::clean(&path)))),
             Target::Other(path) | Target::Free(path) => path,
         };
+        no_markers(&source.tree, source.id, &target)?;
         let what = What {
             view: &source.tree,
             id: source.id,
@@ -109,7 +112,9 @@ impl Engine<'_> {
         let folder = self.store.container_folder(&container.id);
         let tarball = Tarball::read(tar, &folder.work())?;
         let what = What { view: &tarball.tree, id: Tree::ROOT, is_content: true, sources: &tarball };
-        self.merge_into(&changing, &stack, &what, &target)
+        let mut copied = self.merge_into(&changing, &stack, &what, &target)?;
+        copied.warnings.extend(tarball.warnings.iter().cloned());
+        Ok(copied)
     }
 
     fn merge_into(
@@ -166,6 +171,25 @@ impl Engine<'_> {
         written.map_err(files.failed())?;
         out.flush().map_err(Error::within("writing the archive"))
     }
+}
+
+/// A name that means a deletion in a layer can be no file's: the container could not become an image.
+fn no_markers(tree: &Tree, id: NodeId, target: &[u8]) -> Result<(), Error> {
+    let refused = |path: &[u8]| {
+        Error::within(path::printable(path))(
+            "a name that begins with `.wh.` means a deletion in a layer, and can be no file's",
+        )
+    };
+    if changeset::is_marker(target) {
+        return Err(refused(target));
+    }
+    let mut steps = walk(tree, id).map_err(Error::within("walking what is copied"))?;
+    while steps.advance().map_err(Error::within("walking what is copied"))?.is_some() {
+        if changeset::is_marker(steps.path()) {
+            return Err(refused(&path::join(target, steps.path())));
+        }
+    }
+    Ok(())
 }
 
 fn no_directory(path: String) -> Error {

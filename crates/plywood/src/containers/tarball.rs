@@ -4,7 +4,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use ply_image::Timestamp;
-use ply_layer::changeset::{Feed, Reader};
+use ply_layer::changeset::{Changeset, Feed, Oddity, Reader};
 use ply_tree::{Kind, NodeId, Presence, ReadAt, Source, Sources, Time, Tree, path, walk};
 
 use crate::Error;
@@ -14,6 +14,8 @@ use crate::transfer::BLOCK;
 /// A tar of files, read whole: its tree, and its bytes in a file without a name.
 pub(super) struct Tarball {
     pub(super) tree: Tree,
+    /// What was left out, in words.
+    pub(super) warnings: Vec<String>,
     plain: Plain,
 }
 
@@ -50,10 +52,14 @@ impl Tarball {
             plain.write_all(piece).map_err(Error::within(folder.display().to_string()))?;
             feed.push(piece).map_err(failed())?;
         }
-        let mut tree = feed.finish().map_err(failed())?.tree;
+        let Changeset { mut tree, warnings, .. } = feed.finish().map_err(failed())?;
+        if let Some(left_out) = warnings.iter().find(|warning| warning.oddity == Oddity::AufsLeftover) {
+            return Err(refused(&left_out.examples.join(", "), NAMED_AS_DELETION));
+        }
         no_changeset(&tree)?;
         date_implied(&mut tree);
-        Ok(Self { tree, plain: Plain(plain) })
+        let warnings = warnings.iter().map(ToString::to_string).collect();
+        Ok(Self { tree, warnings, plain: Plain(plain) })
     }
 }
 
@@ -63,26 +69,30 @@ impl Sources for Tarball {
     }
 }
 
+const NAMED_AS_DELETION: &str =
+    "a name that begins with `.wh.` means a deletion in a layer, and nothing here";
+
+fn refused(path: &str, why: &'static str) -> Error {
+    Error::within(path)(why)
+}
+
 /// What only a layer may hold is refused: in a tar of files it has another meaning, or none.
 fn no_changeset(tree: &Tree) -> Result<(), Error> {
-    let refused = |at: &[u8], why: &'static str| Err(Error::within(path::printable(at))(why));
+    let check = |id: NodeId, at: &[u8]| {
+        let why = match tree.get(id).map(|node| &node.kind) {
+            Some(Kind::Whiteout) => NAMED_AS_DELETION,
+            Some(Kind::LinkBelow { .. }) => "is a hard link to what is not in the archive",
+            Some(Kind::Directory(directory)) if directory.opaque => {
+                "holds `.wh..wh..opq`, which means something in a layer only"
+            }
+            _ => return Ok(()),
+        };
+        Err(refused(&path::printable(at), why))
+    };
+    check(Tree::ROOT, b"")?;
     let mut steps = walk(tree, Tree::ROOT).map_err(failed())?;
     while let Some(id) = steps.advance().map_err(failed())? {
-        match tree.get(id).map(|node| &node.kind) {
-            Some(Kind::Whiteout) => {
-                return refused(
-                    steps.path(),
-                    "a name that begins with `.wh.` means a deletion in a layer, and nothing here",
-                );
-            }
-            Some(Kind::LinkBelow { .. }) => {
-                return refused(steps.path(), "is a hard link to what is not in the archive");
-            }
-            Some(Kind::Directory(directory)) if directory.opaque => {
-                return refused(steps.path(), "holds `.wh..wh..opq`, which means something in a layer only");
-            }
-            _ => {}
-        }
+        check(id, steps.path())?;
     }
     Ok(())
 }

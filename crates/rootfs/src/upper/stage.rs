@@ -5,6 +5,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::clear::clear;
+use crate::list::list;
 use crate::root::DIRECTORY;
 
 /// A directory of our own in the work directory: things are made here and moved in, or moved here to be gone. Dropped, all
@@ -16,12 +17,24 @@ pub(super) struct Stage<'a> {
     pub(super) fd: OwnedFd,
 }
 
+/// What the names of stages begin with; the kernel has others beside them.
+const PREFIX: &str = "ply-";
+
+/// Takes away all stages in a work directory.
+pub(super) fn sweep(work: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    for found in list(work)?.into_iter().filter(|found| found.name.starts_with(PREFIX.as_bytes())) {
+        clear(openat(work, &found.name[..], DIRECTORY, Mode::empty())?.as_fd())?;
+        unlinkat(work, &found.name[..], AtFlags::REMOVEDIR)?;
+    }
+    Ok(())
+}
+
 impl<'a> Stage<'a> {
     pub(super) fn new(work: BorrowedFd<'a>) -> rustix::io::Result<Self> {
         /// Names that may be taken by left-overs of others.
         const TRIES: u32 = 1000;
         for number in 0..TRIES {
-            let name = format!("ply-{}-{number}", std::process::id());
+            let name = format!("{PREFIX}{}-{number}", std::process::id());
             match mkdirat(work, &name, Mode::RWXU) {
                 Err(Errno::EXIST) => continue,
                 made => made?,

@@ -84,6 +84,14 @@ fn a_file_goes_where_dockers_goes() {
     );
 }
 
+/// A directory counts as changed for the sake of what lies in it, however deep.
+#[test]
+fn what_a_change_lies_in_is_told() {
+    table("deep", &["src/f CT:/srv/dir/sub/x"]);
+    table("deeper", &["src/f CT:/srv/dir/sub/deep"]);
+    table("linked", &["src/f CT:/srv/dir/a", "src/f CT:/srv/hard"]);
+}
+
 #[test]
 fn a_directory_goes_where_dockers_goes() {
     table(
@@ -458,6 +466,27 @@ fn what_is_known_to_differ_still_does() {
     let owners =
         ["ours", "theirs"].map(|name| Filesystem::on_disk(&pair.file(name)).entries[&b"out"[..]].owner);
     assert_eq!(owners, [(7, 8), (0, 0)]);
+}
+
+/// Docker's -a gives what comes in to the user of the container, looked up among those of the host; ours, as without it, lets owners be.
+#[test]
+fn whose_an_archived_copy_is() {
+    if !needs(&[DOCKER]) {
+        return;
+    }
+    let pair = Pair::new("archived", &[]);
+    pair.docker.ok(&["rm", &pair.name]);
+    pair.docker.ok(&["create", "--name", &pair.name, "--user", "daemon", "table:1", "sh"]);
+    let folder = pair.ply.folder();
+    for (line, expect) in [("src/f CT:/srv/plain", (1000, 1001)), ("-a src/f CT:/srv/archived", (1, 1))] {
+        for ran in pair.cp_in(line.as_bytes(), [folder, folder], None) {
+            assert_eq!(ran.code, Some(0), "{line}: {}", ran.stderr);
+        }
+        let theirs = exported(&mut pair.docker.command(&["export", &pair.name]));
+        let path = line.rsplit_once("CT:/").unwrap().1.as_bytes();
+        let owners = [pair.ours(), theirs].map(|found| found.entries[path].owner);
+        assert_eq!(owners, [(1000, 1001), expect], "{line}");
+    }
 }
 
 fn made_folder(pair: &Pair, name: &str) -> PathBuf {
