@@ -237,8 +237,9 @@ impl TreeView for Owned<'_> {
 
     fn node(&self, id: NodeId) -> Result<Cow<'_, Node>, TreeError> {
         let mut node = self.tree.node(id)?.into_owned();
+        let is_program = !node.is_directory();
         let metadata = &mut node.metadata;
-        if (metadata.uid, metadata.gid) != self.owner {
+        if is_program && (metadata.uid, metadata.gid) != self.owner {
             // Whose it becomes did not say that others may run it in their name.
             metadata.mode &= !SET_IDS;
         }
