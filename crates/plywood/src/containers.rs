@@ -10,6 +10,8 @@ mod names;
 mod place;
 mod tarball;
 
+use std::path::Path;
+
 use ply_digest::Digest;
 use ply_image::{ChainId, Document, Platform, Timestamp, chain_ids};
 use ply_overlay::Stack;
@@ -139,21 +141,31 @@ impl Engine<'_> {
         }
     }
 
-    /// Removes a container and all that was changed in it.
+    /// Removes a container and all that was changed in it; by `force` and its ID, one whose record is damaged as well.
     ///
     /// # Errors
     /// There is none, somebody uses it, or it cannot be removed.
-    pub fn remove_container(&self, wanted: &str) -> Result<Container, Error> {
-        let container = self.container(wanted)?;
-        let was_there = self.store.remove_container(&container, |folder| {
+    pub fn remove_container(&self, wanted: &str, force: bool) -> Result<(), Error> {
+        let empty = |folder: &Path| -> Result<(), Error> {
             for part in [folder.join("upper"), folder.join("work"), folder.to_owned()] {
-                ply_rootfs::empty(&part).map_err(Error::within(format!("container {}", container.name)))?;
+                ply_rootfs::empty(&part).map_err(Error::within(format!("container {wanted}")))?;
             }
-            Ok::<_, Error>(())
-        })?;
-        match was_there {
-            true => Ok(container),
-            false => Err(Error::NoSuchContainer { wanted: container.name }),
+            Ok(())
+        };
+        let none = || Error::NoSuchContainer { wanted: crate::error::shown(wanted) };
+        match self.container(wanted) {
+            Ok(container) => {
+                let was_there = self.store.remove_container(&container, empty)?;
+                was_there.then_some(()).ok_or_else(none)
+            }
+            Err(Error::Store(StoreError::Damaged { .. })) if force => {
+                let prefix = IdPrefix::parse(wanted)?;
+                let ids = self.store.container_ids()?;
+                // Where several begin so, the record would not have been read.
+                let id = ids.iter().find(|id| id.begins_with(&prefix)).ok_or_else(none)?;
+                self.store.remove_damaged_container(id, empty)
+            }
+            Err(error) => Err(error),
         }
     }
 

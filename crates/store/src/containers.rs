@@ -289,6 +289,24 @@ impl Store {
         Ok(true)
     }
 
+    /// Removes a container whose record cannot be read, by its ID alone. Its name goes with the next collection.
+    ///
+    /// # Errors
+    /// As [`remove_container`](Self::remove_container); there is no such folder.
+    pub fn remove_damaged_container<E: From<StoreError>>(
+        &self,
+        id: &ContainerId,
+        empty: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let _lock = self.change_container(id)?;
+        let folder = self.container_folder(id);
+        let path = folder.config();
+        fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        empty(&folder.root)?;
+        fs::remove_dir(&folder.root).map_err(io_error("remove", &folder.root))?;
+        Ok(())
+    }
+
     /// The record first, and the name last, under the lock of those who give names: the same name may be given again at
     /// once, and would be taken from who has it then.
     fn unpublish_container(

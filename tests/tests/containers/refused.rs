@@ -195,6 +195,13 @@ fn a_damaged_record() {
     }
     std::fs::write(&record, &whole).unwrap();
     ok(&ply, "ls ct");
+
+    // By force it goes, by its ID; and then its name is free, and nothing holds collection up.
+    std::fs::write(&record, "{").unwrap();
+    assert_eq!(ply.run(["rm", &id]).code, Some(1));
+    assert_eq!(ok(&ply, &format!("rm -f {}", &id[..12])), &id[..12]);
+    ok(&ply, "ps -a");
+    ok(&ply, "create --name ct image:1");
     ok(&ply, "rm ct other");
 }
 

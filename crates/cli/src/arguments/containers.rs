@@ -91,7 +91,7 @@ pub(crate) struct InspectContainer {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  ply rm try\n  ply rm $(ply ps -aq)")]
 pub(crate) struct Rm {
-    /// What is not there is no error
+    /// What is not there is no error; by ID one with a damaged record goes too
     #[arg(short, long)]
     pub(crate) force: bool,
     /// Accepted for Docker's sake: there are no volumes here

@@ -11,8 +11,8 @@ pub(crate) fn run(context: &Context, arguments: &Rm) -> Outcome {
     let engine = context.engine()?;
     let mut exit = Exit::Done;
     for wanted in &arguments.containers {
-        match engine.remove_container(wanted) {
-            Ok(_) => output::line(wanted)?,
+        match engine.remove_container(wanted, arguments.force) {
+            Ok(()) => output::line(wanted)?,
             Err(error) => {
                 tell(&error);
                 if !(arguments.force && matches!(error, Error::NoSuchContainer { .. })) {
