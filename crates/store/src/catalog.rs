@@ -232,7 +232,7 @@ impl Catalog {
         users
     }
 
-    /// Every blob that an entry or a container reaches. Where the documents of an entry cannot be read nobody can say what
+    /// Every blob that an entry, a container or a mount reaches. Where the documents of an entry cannot be read nobody can say what
     /// it reaches, and so all blobs count as reached.
     pub(crate) fn reached(&self, store: &Store) -> Result<HashSet<Digest>, StoreError> {
         let mut reached = HashSet::new();
@@ -242,6 +242,10 @@ impl Catalog {
             reached.extend(self.blobs(&facts.target));
         }
         match store.kept_by_containers()? {
+            Some(kept) => reached.extend(kept),
+            None => complete = false,
+        }
+        match store.kept_by_mounts() {
             Some(kept) => reached.extend(kept),
             None => complete = false,
         }

@@ -1,11 +1,12 @@
-//! What can be made again: plain tars of compressed layers, and indexes of layers, made when they are first wanted.
+//! What can be made again: plain tars of compressed layers, indexes of layers and of their unions, made when they are first
+//! wanted.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ply_image::DiffId;
+use ply_image::{ChainId, DiffId};
 
 use crate::Store;
 
@@ -52,11 +53,28 @@ impl Store {
         }
     }
 
+    /// The index of a union of layers, where one is kept. Whether it is intact, and what it means, is for the caller to find
+    /// out.
+    #[must_use]
+    pub fn union_index(&self, chain: &ChainId) -> Option<File> {
+        File::open(self.layout.union_index(chain)).ok()
+    }
+
+    /// Keeps an index of a union of layers, in the place of one that may be there: written beside, synced, and renamed.
+    /// `None` in a store that cannot be written.
+    #[must_use]
+    pub fn keep_union_index(&self, chain: &ChainId, index: &[u8]) -> Option<File> {
+        let path = self.layout.union_index(chain);
+        let beside = self.beside(&path).ok()?;
+        (&*beside.file).write_all(index).ok()?;
+        beside.keep(&path).ok()
+    }
+
     fn beside(&self, path: &std::path::Path) -> io::Result<Beside> {
         if !self.layout.version().exists() {
             return Err(io::ErrorKind::NotFound.into());
         }
-        fs::create_dir_all(self.layout.layers())?;
+        fs::create_dir_all(path.parent().unwrap_or(path))?;
         let beside = path.with_extension(format!("{}.new", std::process::id()));
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&beside)?;
         Ok(Beside { path: beside, file: Arc::new(file), kept: false })
