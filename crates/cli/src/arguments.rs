@@ -6,7 +6,7 @@ mod make;
 pub(crate) mod switches;
 
 pub(crate) use containers::{Commit, Cp, Create, Delete, InspectContainer, OfContainer, Ps, Rm};
-pub(crate) use files::{Cat, Diff, Du, Export, Find, Grep, Log, Ls, Stat, Tree, Unpack};
+pub(crate) use files::{Cat, Diff, Du, Export, Find, Grep, Log, Ls, Mount, Stat, Tree, Umount, Unpack};
 pub(crate) use make::{Import, Squash};
 
 use std::path::PathBuf;
@@ -58,6 +58,8 @@ pub(crate) enum Verb {
     Stat(Stat),
     Export(Export),
     Unpack(Unpack),
+    Mount(Mount),
+    Umount(Umount),
     Find(Find),
     Grep(Grep),
     Log(Log),

@@ -29,7 +29,7 @@ impl std::fmt::Debug for LayerTree {
 
 /// A file that an index lies in.
 #[derive(Debug)]
-pub struct IndexFile(File);
+pub struct IndexFile(pub(crate) File);
 
 impl ReadAt for IndexFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
