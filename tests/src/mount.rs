@@ -41,6 +41,11 @@ pub fn mounts_images() -> bool {
 }
 
 impl Mounted {
+    /// Whatever comes to be mounted over a directory.
+    pub fn over(directory: &Path) -> Self {
+        Self(directory.to_owned())
+    }
+
     /// Mounts an image, with these arguments before the directory, which is made in the folder of the store where it is not
     /// there; it must succeed and say nothing.
     pub fn image(ply: &Ply, args: &[&str], directory: &str) -> Self {

@@ -156,6 +156,12 @@ fn a_mount_is_read_only_and_nothing_in_it_is_live_unless_asked_for() {
     let options = live.options().unwrap();
     assert!(has(&options, "ro") && !has(&options, "nosuid") && !has(&options, "nodev"), "{options}");
     assert!(read(&live).is_ok());
+    // Alike, it is one file system: what the kernel caches of it, it caches once.
+    let again = Mounted::image(&ply, &["app:1"], "again");
+    let device = |at: &Mounted| fs::metadata(at.path()).unwrap().dev();
+    assert_eq!((device(&again), device(&again) == device(&live)), (device(&mounted), false));
+    assert_eq!(again.options(), mounted.options());
+    ply.ok(["umount", "again"]);
     ply.ok(["umount", "on", "live"]);
     assert_eq!((mounted.options(), live.options()), (None, None));
 }
@@ -183,6 +189,12 @@ fn mounts_are_listed_while_they_are_there() {
             vec!["docker-archive:app.tar", &format!("{folder}/b"), &format!("{folder}/app.tar")],
         ]
     );
+    // docs/json.md
+    let keys = listed(&ply)
+        .iter()
+        .map(|said| said.as_object().unwrap().keys().cloned().collect())
+        .collect::<Vec<Vec<_>>>();
+    assert_eq!(keys, vec![["image", "id", "dir", "from", "since"]; 2]);
     // What another program unmounts is not there either; nor what is of an earlier boot, or another mount by now.
     assert!(Command::new("umount").arg(ply.file("b")).status().unwrap().success());
     assert_eq!(listed(&ply).len(), 1);
@@ -288,6 +300,34 @@ fn an_index_that_is_damaged_or_of_others_is_made_again() {
     }
 }
 
+/// The kernel takes no index from memory; files it takes from anywhere.
+#[test]
+fn a_store_in_memory() {
+    if !mounts_images() {
+        return;
+    }
+    let ply = Ply::new();
+    fs::create_dir(ply.store()).unwrap();
+    let memory = Command::new("mount").args(["-t", "tmpfs", "none"]).arg(ply.store()).status();
+    assert!(memory.unwrap().success());
+    let _memory = Mounted::over(&ply.store());
+    let archive = archive(&ply);
+    ply.ok(["load", "-q", "-i", archive.to_str().unwrap()]);
+    for image in ["app:1", "docker-archive:app.tar"] {
+        let mut command = ply.command(["mount", image, "on"]);
+        let mounted = Mounted::over(&ply.file("on"));
+        fs::create_dir_all(mounted.path()).unwrap();
+        let ran: Ran = command.output().unwrap().into();
+        // Where temporary files lie in memory, too, it cannot be.
+        if ran.code != Some(0) {
+            refused(&ran, 1, "With TMPDIR in a folder on a disk it can be mounted");
+            continue;
+        }
+        assert_eq!(fs::read_to_string(mounted.path().join("etc/motd")).unwrap(), "goodbye", "{image}");
+        ply.ok(["umount", "on"]);
+    }
+}
+
 #[test]
 fn an_archive_that_changes_is_told() {
     if !mounts_images() {
@@ -306,7 +346,11 @@ fn an_archive_that_changes_is_told() {
     fs::rename(ply.file("new.tar"), &archive).unwrap();
     let (word, said) = since(&ply);
     assert!(word == "replaced" && said.contains("app.tar is gone or another since"), "{word} {said}");
-    ply.ok(["umount", "on"]);
+    // Mounted again it is what it is now: no clone of what was.
+    let now = Mounted::image(&ply, &["docker-archive:app.tar"], "now");
+    let device = |at: &Path| fs::metadata(at).unwrap().dev();
+    assert_ne!(device(now.path()), device(&ply.file("on")));
+    ply.ok(["umount", "on", "now"]);
 }
 
 #[test]

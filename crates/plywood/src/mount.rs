@@ -66,6 +66,9 @@ impl Engine<'_> {
             directory,
             image: named(wanted, &located),
             image_id: located.view.config.digest,
+            union: located.view.layers.last().map(|layer| layer.chain_id),
+            suid: options.suid,
+            dev: options.dev,
             from: None,
             files: Vec::new(),
             blobs: Vec::new(),
@@ -77,9 +80,10 @@ impl Engine<'_> {
                 record.files = files::of(&located)?;
             }
         }
-        let Index { file, data, warnings } = self.index(located)?;
-        let data: Vec<&File> = data.iter().map(|file| &**file).collect();
-        let mounted = self.detached(&file, &data, Live { suid: options.suid, devices: options.dev })?;
+        let (mounted, warnings) = match self.again(&record)? {
+            Some(mounted) => (mounted, Vec::new()),
+            None => self.anew(located, Live { suid: options.suid, devices: options.dev })?,
+        };
         record.id = mounted.id()?;
         // What was read of it may be of another archive than what will be.
         if let Some(changed) = record.files.iter().find(|known| Since::of(known) != Since::Same) {
@@ -89,6 +93,24 @@ impl Engine<'_> {
         self.store
             .record_mount::<Error>(&hold, &record, || Ok(mounted.attach(rustix::fd::AsFd::as_fd(&fd))?))?;
         Ok(warnings)
+    }
+
+    /// The same image once more, where it is mounted alike already and its files are as they were: then the kernel caches
+    /// them once.
+    fn again(&self, record: &Mount) -> Result<Option<Detached>, Error> {
+        let is_alike = |mount: &&Mount| {
+            let of =
+                |mount: &Mount| (mount.image_id, mount.union, mount.suid, mount.dev, mount.from.is_some());
+            of(mount) == of(record) && mount.files == record.files
+        };
+        let mounts = self.store.mounts()?;
+        Ok(mounts.iter().filter(is_alike).find_map(|mount| Detached::again(&mount.directory, mount.id)))
+    }
+
+    fn anew(&self, located: Located, live: Live) -> Result<(Detached, Vec<String>), Error> {
+        let Index { file, data, warnings } = self.index(located)?;
+        let data: Vec<&File> = data.iter().map(|file| &**file).collect();
+        Ok((self.detached(&file, &data, live)?, warnings))
     }
 
     /// Where the index's file system cannot carry it (it is in memory, or an overlay) a copy in a temporary file may do.

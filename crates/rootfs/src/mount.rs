@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use ply_tree::path::printable;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, StatxFlags, statx};
+use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags, open, statx};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, UnmountFlags, fsconfig_create,
-    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
 
 /// Why something was not mounted, or not unmounted.
@@ -102,22 +102,30 @@ impl Detached {
             .map_err(context.refused("mount the index"))
     }
 
+    /// The same again of what is mounted over a directory: one file system, whose files the kernel caches once. `None` where
+    /// what shows there is not the mount with this number.
+    #[must_use]
+    pub fn again(directory: &Path, id: u64) -> Option<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let at = open(directory, flags, Mode::empty()).ok()?;
+        if number(&at).ok()? != id {
+            return None;
+        }
+        let flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        open_tree(&at, "", flags).ok().map(Self)
+    }
+
     /// The number that `/proc/self/mountinfo` begins its line with, once it stands somewhere.
     ///
     /// # Errors
     /// The kernel does not tell (before Linux 5.8).
     pub fn id(&self) -> Result<u64, MountError> {
-        let refused = |source: io::Error| MountError::Refused {
+        number(&self.0).map_err(|source| MountError::Refused {
             doing: "ask for the number of a mount",
             log: Vec::new(),
             source,
-        };
-        let found = statx(&self.0, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)
-            .map_err(|errno| refused(errno.into()))?;
-        if found.stx_mask & StatxFlags::MNT_ID.bits() == 0 {
-            return Err(refused(io::ErrorKind::Unsupported.into()));
-        }
-        Ok(found.stx_mnt_id)
+        })
     }
 
     /// Puts it over an open directory.
@@ -135,6 +143,15 @@ impl Detached {
             },
         })
     }
+}
+
+/// Of the mount that an open file lies in.
+fn number(file: &OwnedFd) -> io::Result<u64> {
+    let found = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?;
+    if found.stx_mask & StatxFlags::MNT_ID.bits() == 0 {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    Ok(found.stx_mnt_id)
 }
 
 /// A mount in the making.

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use ply_digest::Digest;
+use ply_image::ChainId;
 use serde::{Deserialize, Serialize};
 
 use crate::error::io as io_error;
@@ -28,6 +29,12 @@ pub struct Mount {
     pub image: String,
     /// The image's ID: the digest of its config.
     pub image_id: Digest,
+    /// The layers that are mounted; none of an image that has none.
+    pub union: Option<ChainId>,
+    /// Set-user-ID bits and file capabilities work in it.
+    pub suid: bool,
+    /// Device files work in it.
+    pub dev: bool,
     /// The archive or folder of an image that is not loaded; none of one of the store.
     pub from: Option<PathBuf>,
     /// The files that such an image is read from, as they were.
