@@ -45,8 +45,10 @@ fn archive(ply: &Ply) -> PathBuf {
     ply.write("app.tar", archive_of(&image(), "app:1").finish())
 }
 
+type Pack = fn(&[u8]) -> Vec<u8>;
+
 /// A layout of it in a folder, its layers as they are or packed.
-fn layout(ply: &Ply, name: &str, pack: Option<fn(&[u8]) -> Vec<u8>>) -> PathBuf {
+fn layout(ply: &Ply, name: &str, pack: Option<Pack>) -> PathBuf {
     let (image, mut layout, folder) = (image(), Layout::default(), ply.file(name));
     let manifest = match pack {
         Some(pack) => layout.image(&image, GZIP, image.layers.iter().map(|layer| pack(layer)).collect()),
