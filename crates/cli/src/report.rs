@@ -186,7 +186,10 @@ fn hint(error: &Error) -> Option<String> {
                 return Some(format!(". Did you mean {nearest}?"));
             }
             Some(Error::Mount(MountError::NotPermitted)) => {
-                return Some(". `ply unpack` takes none of it".to_owned());
+                return Some(". `ply unpack` needs no privilege".to_owned());
+            }
+            Some(Error::Mount(MountError::Refused { log, .. })) if log.is_empty() => {
+                return Some(". `dmesg` may say why".to_owned());
             }
             Some(Error::Mount(MountError::IndexPlace)) => {
                 return Some(". With TMPDIR in a folder on a disk it can be mounted".to_owned());

@@ -38,7 +38,7 @@ pub enum MountError {
     Refused {
         /// What was being done.
         doing: &'static str,
-        /// What the kernel said of it, a line each.
+        /// What the kernel said of it, a line each. Of an index it says most in its own log alone.
         log: Vec<String>,
         /// The system's word.
         source: io::Error,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::complete::{images, subjects};
+use crate::complete::{images, mounted, subjects};
 
 /// List the files of an image
 ///
@@ -219,7 +219,7 @@ pub(crate) struct Mount {
 #[command(after_help = "Examples:\n  ply umount /mnt\n  ply umount /srv/one /srv/two")]
 pub(crate) struct Umount {
     /// Where images are mounted
-    #[arg(value_name = "DIR", required = true, value_hint = ValueHint::DirPath)]
+    #[arg(value_name = "DIR", required = true, value_hint = ValueHint::DirPath, add = mounted())]
     pub(crate) dirs: Vec<PathBuf>,
 }
 
