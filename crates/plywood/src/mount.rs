@@ -44,7 +44,7 @@ pub struct Listed {
 impl Engine<'_> {
     /// Mounts the root filesystem of an image, read-only, over a directory. Of the store, its layers are what is mounted; of
     /// an archive that is not loaded the archive itself, and nothing is copied: its content is not compared with the digests.
-    /// Gives what was odd in layers and taken all the same, in words.
+    /// Gives what was odd in layers and taken all the same, and what of them is left out, in words.
     ///
     /// # Errors
     /// There is no such image or directory; it takes root and a kernel that can; layers are compressed and not of the store.

@@ -140,7 +140,8 @@ fn mounts_show(ply: &Ply, image: &str, unpacked: &Filesystem) {
     }
     ply.ok(["save", "-o", "saved.tar", image]);
     for from in [image.to_owned(), format!("docker-archive:saved.tar:{image}")] {
-        let mounted = Mounted::image(ply, &[&from], "mounted");
+        let (ran, mounted) = Mounted::try_image(ply, &[&from], "mounted");
+        assert_eq!(ran.code, Some(0), "{from}: {}", ran.stderr);
         let differences = unpacked.differences(&Filesystem::on_disk(mounted.path()));
         let shown: Vec<String> = differences.iter().take(20).map(ToString::to_string).collect();
         assert!(shown.is_empty(), "{from}: unpacked and mounted: {shown:#?}");

@@ -20,7 +20,7 @@ use crate::{Engine, Error};
 pub(super) struct Index {
     pub(super) file: File,
     pub(super) data: Vec<Arc<File>>,
-    /// What was odd in layers and taken all the same.
+    /// What was odd in layers and taken all the same, and what of them is left out.
     pub(super) warnings: Vec<String>,
 }
 
@@ -49,9 +49,10 @@ impl Engine<'_> {
         let merged = merge(&files.trees(None), keep).map_err(files.failed())?;
         let placed = Placed { union: &merged.tree, places: &data.places };
         let index = encode(&placed, Form::Root, &data.slots).map_err(|error| unfit(files.failed(), error))?;
-        let warnings: Vec<String> =
-            files.layers().iter().flat_map(|layer| layer.warnings.iter().cloned()).collect();
-        // What is odd must be told each time: an index says nothing of it.
+        let left_out = placed.left_out().map_err(files.failed())?;
+        let odd = files.layers().iter().flat_map(|layer| layer.warnings.iter().cloned());
+        let warnings: Vec<String> = odd.chain(left_out.iter().map(ToString::to_string)).collect();
+        // It must be told each time: an index says nothing of it.
         let file = kept
             .filter(|_| warnings.is_empty())
             .and_then(|(store, chain)| store.keep_union_index(&chain, &index))

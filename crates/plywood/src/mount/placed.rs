@@ -1,9 +1,13 @@
 //! A union as it is mounted: its bytes not in layers but in the files that these lie in.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
-use ply_rootfs::welcome;
-use ply_tree::{Entries, Kind, Node, NodeId, Source, Tree, TreeError, TreeView};
+use ply_rootfs::{Warning, Why, welcome};
+use ply_tree::{Entries, Kind, Node, NodeId, Source, Tree, TreeError, TreeView, walk};
 
 /// Where a layer lies: in which of the files, and where it begins there.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +22,27 @@ pub(super) struct Placed<'a> {
     pub(super) union: &'a Tree,
     /// A place for each layer.
     pub(super) places: &'a [Place],
+}
+
+impl Placed<'_> {
+    /// What is left out of it.
+    pub(super) fn left_out(&self) -> Result<Vec<Warning>, TreeError> {
+        let (mut seen, mut found) = (HashSet::new(), BTreeMap::<Box<[u8]>, (u64, PathBuf)>::new());
+        let mut steps = walk(self.union, Tree::ROOT)?;
+        let mut next = Some(Tree::ROOT);
+        while let Some(id) = next {
+            let node = TreeView::node(self.union, id)?;
+            let unwelcome = node.metadata.xattrs.iter().filter(|xattr| !welcome(&xattr.name));
+            // A file with several names is one.
+            for xattr in unwelcome.filter(|xattr| seen.insert((id, xattr.name.clone()))) {
+                let path = || Path::new("/").join(OsStr::from_bytes(steps.path()));
+                found.entry(xattr.name.clone()).or_insert_with(|| (0, path())).0 += 1;
+            }
+            next = steps.advance()?;
+        }
+        let warning = |(xattr, (count, first))| Warning { xattr, why: Why::Host, count, first };
+        Ok(found.into_iter().map(warning).collect())
+    }
 }
 
 impl TreeView for Placed<'_> {
