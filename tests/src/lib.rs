@@ -32,7 +32,7 @@ pub use engines::Engines;
 pub use filesystem::{Difference, Entry, Field, Filesystem, Kind};
 pub use image::{Made, archive_of, hex, host_architecture, layer, listed, made, sha256};
 pub use listing::{Listing, listing};
-pub use mount::Overlay;
+pub use mount::{Mounted, Overlay, mounts_images};
 pub use oci::{Layout, descriptor, named};
 pub use peer::{edge, needs, others, output, run, skipped};
 pub use pipe::{Input, feed};

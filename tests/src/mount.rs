@@ -1,9 +1,12 @@
-//! The kernel's own union of directories.
+//! What the kernel shows: its own union of directories, and images that `ply` mounts.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
+
+use crate::{Made, Ply, Ran, archive_of, skipped};
 
 /// An overlay of directories that cannot be written, mounted until it is dropped.
 #[derive(Debug)]
@@ -15,7 +18,64 @@ pub struct Overlay {
 
 /// What is mounted at a path or below it, until this is dropped, however a test ends.
 #[derive(Debug)]
-pub(crate) struct Mounted(pub(crate) PathBuf);
+pub struct Mounted(pub(crate) PathBuf);
+
+/// Whether `ply mount` can be tested: as root, on a kernel that mounts EROFS from files. Says so where it cannot.
+pub fn mounts_images() -> bool {
+    static WHY_NOT: OnceLock<Option<String>> = OnceLock::new();
+    let why_not = WHY_NOT.get_or_init(|| {
+        if !rustix::process::geteuid().is_root() {
+            return Some("not root".to_owned());
+        }
+        let ply = Ply::new();
+        let archive = ply.write("a.tar", archive_of(&Made::of(&["a"]), "a:1").finish());
+        let (ran, _mounted) = Mounted::try_image(&ply, &["docker-archive:a.tar"], "on");
+        let cannot = ["mounts no EROFS", "takes no index", "may not mount"];
+        assert!(archive.exists());
+        cannot.iter().any(|cannot| ran.stderr.contains(cannot)).then_some(ran.stderr)
+    });
+    if let Some(why) = why_not {
+        skipped(&format!("no image can be mounted: {}", why.trim()));
+    }
+    why_not.is_none()
+}
+
+impl Mounted {
+    /// Whatever comes to be mounted over a directory.
+    pub fn over(directory: &Path) -> Self {
+        Self(directory.to_owned())
+    }
+
+    /// Mounts an image, with these arguments before the directory, which is made in the folder of the store where it is not
+    /// there; it must succeed and say nothing.
+    pub fn image(ply: &Ply, args: &[&str], directory: &str) -> Self {
+        let (ran, mounted) = Self::try_image(ply, args, directory);
+        assert_eq!((ran.code, ran.text(), &*ran.stderr), (Some(0), "", ""), "{args:?}");
+        mounted
+    }
+
+    /// The same, and it may fail.
+    pub fn try_image(ply: &Ply, args: &[&str], directory: &str) -> (Ran, Self) {
+        let path = ply.file(directory);
+        std::fs::create_dir_all(&path).unwrap();
+        let mut command = ply.command(["mount"]);
+        let ran = command.args(args).arg(&path).output().unwrap().into();
+        (ran, Self(path))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The options that `/proc/self/mountinfo` shows of the topmost mount there; none where nothing is mounted.
+    pub fn options(&self) -> Option<String> {
+        let path = self.0.canonicalize().unwrap();
+        let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let mut lines = table.lines().rev().map(|line| line.split(' ').collect::<Vec<_>>());
+        lines.find(|fields| Path::new(fields[4]) == path).map(|fields| fields[5].to_owned())
+    }
+}
 
 impl Drop for Mounted {
     fn drop(&mut self) {

@@ -62,7 +62,7 @@ fn the_document_is_true() {
     let verbs: Vec<&str> = sections.iter().filter_map(|section| section.command.split(' ').nth(1)).collect();
     for verb in [
         "load", "images", "inspect", "history", "layers", "log", "du", "tree", "diff", "name", "check",
-        "find", "grep",
+        "find", "grep", "mount",
     ] {
         assert!(verbs.contains(&verb), "{verb} is not told");
     }

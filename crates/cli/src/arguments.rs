@@ -6,7 +6,7 @@ mod make;
 pub(crate) mod switches;
 
 pub(crate) use containers::{Commit, Cp, Create, Delete, InspectContainer, OfContainer, Ps, Rm};
-pub(crate) use files::{Cat, Diff, Du, Export, Find, Grep, Log, Ls, Stat, Tree, Unpack};
+pub(crate) use files::{Cat, Diff, Du, Export, Find, Grep, Log, Ls, Mount, Stat, Tree, Umount, Unpack};
 pub(crate) use make::{Import, Squash};
 
 use std::path::PathBuf;
@@ -65,6 +65,8 @@ pub(crate) enum Verb {
     Stat(Stat),
     Export(Export),
     Unpack(Unpack),
+    Mount(Mount),
+    Umount(Umount),
     Find(Find),
     Grep(Grep),
     Log(Log),
@@ -104,7 +106,7 @@ impl Verb {
     pub(crate) const fn when_stopped(&self) -> &'static str {
         match self {
             Self::Cp(_) | Self::Container(OfContainer::Cp(_)) => "stopped; what was copied by then stays",
-            Self::Delete(_) | Self::Rm(_) | Self::Rmi(_) | Self::Check(_) => {
+            Self::Delete(_) | Self::Rm(_) | Self::Rmi(_) | Self::Check(_) | Self::Umount(_) => {
                 "stopped; what was done by then stays"
             }
             Self::Load(_)
@@ -116,6 +118,7 @@ impl Verb {
             | Self::Create(_)
             | Self::Commit(_)
             | Self::Tag(_)
+            | Self::Mount(_)
             | Self::Container(_)
             | Self::Image(_) => "stopped; what was begun was undone",
             Self::Images(_)

@@ -36,6 +36,17 @@ pub(crate) fn subjects() -> ArgValueCompleter {
     })
 }
 
+/// Completes a directory that an image is mounted over.
+pub(crate) fn mounted() -> ArgValueCompleter {
+    ArgValueCompleter::new(|given: &OsStr| {
+        let directory = |listed: &plywood::mount::Listed| listed.mount.directory.to_str().map(str::to_owned);
+        let words = |engine: &Engine<'_>| {
+            engine.mounts().unwrap_or_default().iter().filter_map(directory).collect::<Vec<_>>()
+        };
+        candidates(given, words)
+    })
+}
+
 /// Completes an end of `cp`: a container and a colon, or a file.
 pub(crate) fn parts() -> ArgValueCompleter {
     ArgValueCompleter::new(|given: &OsStr| {

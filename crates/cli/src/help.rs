@@ -23,6 +23,8 @@ Files
   stat         Show all attributes of files of an image
   export       Write the files of an image as one flat tar
   unpack       Write the root filesystem of an image into a folder
+  mount        Mount the root filesystem of an image, with nothing unpacked; alone, list mounts
+  umount       Unmount images
   log          Show what each layer did to a file
   du           Show what each layer adds and hides
   diff         Show what was changed in a container, or differs between images or layers

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
-use plywood::{BlobError, DocumentError, Error};
+use plywood::{BlobError, DocumentError, Error, MountError};
 
 use crate::escape::{self, Lines};
 use crate::template::TemplateError;
@@ -188,6 +188,15 @@ fn hint(error: &Error) -> Option<String> {
             }
             Some(Error::NoSuchImage { nearest: Some(nearest), .. }) => {
                 return Some(format!(". Did you mean {nearest}?"));
+            }
+            Some(Error::Mount(MountError::NotPermitted)) => {
+                return Some(". `ply unpack` needs no privilege".to_owned());
+            }
+            Some(Error::Mount(MountError::Refused { log, .. })) if log.is_empty() => {
+                return Some(". `dmesg` may say why".to_owned());
+            }
+            Some(Error::Mount(MountError::IndexPlace)) => {
+                return Some(". With TMPDIR in a folder on a disk it can be mounted".to_owned());
             }
             Some(Error::NotInArchive { names, .. }) if !names.is_empty() => {
                 return Some(format!("; it holds {}", names.join(", ")));

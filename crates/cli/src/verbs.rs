@@ -19,6 +19,7 @@ mod layers;
 mod load;
 mod log;
 mod ls;
+mod mount;
 mod name;
 mod prune;
 mod ps;
@@ -30,6 +31,7 @@ mod squash;
 mod stat;
 mod tag;
 mod tree;
+mod umount;
 mod unpack;
 
 use plywood::{Error, Platforms, Timestamp};
@@ -63,6 +65,8 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
         Verb::Stat(a) => stat::run(context, &a),
         Verb::Export(a) | Verb::Container(OfContainer::Export(a)) => export::run(context, &a),
         Verb::Unpack(a) => unpack::run(context, &a),
+        Verb::Mount(a) => mount::run(context, &a),
+        Verb::Umount(a) => umount::run(context, &a),
         Verb::Log(a) => log::run(context, &a),
         Verb::Du(a) => du::run(context, &a),
         Verb::Diff(a) | Verb::Container(OfContainer::Diff(a)) => diff::run(context, &a),

@@ -4,6 +4,7 @@ use ply_archive::ArchiveError;
 use ply_digest::Digest;
 use ply_image::{BlobError, DiffId, DocumentError};
 use ply_reference::ReferenceError;
+use ply_rootfs::MountError;
 use ply_store::StoreError;
 
 use crate::files::LayerNumber;
@@ -96,6 +97,9 @@ pub enum Error {
     /// Somebody asked the work to stop.
     #[error("stopped")]
     Interrupted,
+    /// A mount.
+    #[error(transparent)]
+    Mount(#[from] MountError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -13,6 +13,7 @@ pub mod import;
 pub mod list;
 pub mod load;
 mod measure;
+pub mod mount;
 mod new_image;
 mod point;
 pub mod prune;
@@ -36,6 +37,7 @@ pub use select::{Candidate, Platforms};
 pub use view::{View, ViewLayer};
 pub use watch::{Silent, Task, Watch};
 
+pub use ply_rootfs::MountError;
 pub use ply_store::{Container, ContainerId};
 
 pub use ply_archive::{Format, Place, PlannedLayer};

@@ -32,8 +32,8 @@ pub struct Pruned {
 }
 
 impl Engine<'_> {
-    /// Removes images without a name, or with `all` those with one too, but for those that a container was made from; and
-    /// then every blob nothing reaches and what broken-off transactions left behind.
+    /// Removes images without a name, or with `all` those with one too, but for those that a container was made from or that are
+    /// mounted; and then every blob nothing reaches and what broken-off transactions left behind.
     ///
     /// # Errors
     /// Somebody uses the store for longer than thirty seconds; or it cannot be written.
@@ -41,8 +41,9 @@ impl Engine<'_> {
         let rows = self.list(&options.filter)?;
         let kept = newest(&rows, options.keep);
         let all = options.all || options.keep.is_some();
-        let used: HashSet<Digest> =
-            self.containers()?.into_iter().map(|container| container.image_id).collect();
+        let containers = self.containers()?.into_iter().map(|container| container.image_id);
+        let mounts = self.store.mounts()?.into_iter().map(|mount| mount.image_id);
+        let used: HashSet<Digest> = containers.chain(mounts).collect();
         let going: Vec<&Row> = rows
             .iter()
             .filter(|row| !used.contains(&row.id))

@@ -8,6 +8,7 @@ mod fill;
 mod list;
 mod make;
 mod mark;
+mod mount;
 mod owner;
 mod place;
 mod planner;
@@ -21,8 +22,10 @@ mod xattr;
 
 pub use clear::empty;
 pub use error::RootfsError;
+pub use mount::{Detached, Live, MountError, can_mount, unmount};
 pub use owner::Owners;
 pub use scan::{Files, Scan, Style, scan, scan_name};
 pub use unpack::{Options, Progress, Unpacked, unpack};
 pub use upper::Upper;
 pub use warning::{Warning, Why};
+pub use xattr::welcome;

@@ -16,7 +16,8 @@ const LONGEST: usize = 64 << 10;
 
 /// Whether an attribute may come from an image: what a program in it needs, and nothing that the host itself reads. The
 /// state of an overlay, and owners recorded for somebody else, would be taken at their word later.
-pub(crate) fn welcome(name: &[u8]) -> bool {
+#[must_use]
+pub fn welcome(name: &[u8]) -> bool {
     if name.starts_with(b"user.") {
         return !name.starts_with(b"user.overlay.") && name != owner::ATTRIBUTE;
     }

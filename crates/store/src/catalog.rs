@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 
 use ply_digest::Digest;
-use ply_image::{DiffId, MediaType, Timestamp};
+use ply_image::{DiffId, MediaType, Timestamp, chain_ids};
 
 use facts::Reading;
 pub use facts::{Facts, ImageFacts, LayerFacts, Match, PlatformImage};
@@ -210,10 +210,15 @@ impl Catalog {
         self.view.layer(id)
     }
 
-    /// The layers of all images; of an image of several platforms those of the one for this host, or the best there is.
-    #[must_use]
-    pub fn diff_ids(&self) -> HashSet<DiffId> {
-        self.view.targets().filter_map(|facts| facts.image).flat_map(|image| image.layers).collect()
+    /// DiffID and ChainID of the layers of all images; of an image of several platforms those of the one for this host, or
+    /// the best there is.
+    pub(crate) fn stacks(&self) -> HashSet<Digest> {
+        let mut stacks = HashSet::new();
+        for image in self.view.targets().filter_map(|facts| facts.image) {
+            stacks.extend(chain_ids(&image.layers).into_iter().map(|chain| chain.0));
+            stacks.extend(image.layers.into_iter().map(|layer| layer.0));
+        }
+        stacks
     }
 
     /// Bytes of file content of these layers, hidden ones too; `None` where a layer was never counted.
@@ -238,7 +243,7 @@ impl Catalog {
         users
     }
 
-    /// Every blob that an entry or a container reaches. Where the documents of an entry cannot be read nobody can say what
+    /// Every blob that an entry, a container or a mount reaches. Where the documents of an entry cannot be read nobody can say what
     /// it reaches, and so all blobs count as reached.
     pub(crate) fn reached(&self, store: &Store) -> Result<HashSet<Digest>, StoreError> {
         let mut reached = HashSet::new();
@@ -248,6 +253,10 @@ impl Catalog {
             reached.extend(self.blobs(&facts.target));
         }
         match store.kept_by_containers()? {
+            Some(kept) => reached.extend(kept),
+            None => complete = false,
+        }
+        match store.kept_by_mounts() {
             Some(kept) => reached.extend(kept),
             None => complete = false,
         }

@@ -2,7 +2,6 @@ use std::collections::HashSet;
 use std::fs;
 
 use ply_digest::Digest;
-use ply_image::DiffId;
 
 use crate::error::io as io_error;
 use crate::index_file::read_index;
@@ -34,8 +33,8 @@ impl Store {
         let catalog = Catalog::load(self, &read_index(&self.layout)?)?;
         let reached = catalog.reached(self)?;
         let mut collected = self.remove_left_overs();
-        let layers = catalog.diff_ids();
-        collected.bytes += self.remove_derived(|of| layers.contains(&DiffId(*of)) || reached.contains(of));
+        let stacks = catalog.stacks();
+        collected.bytes += self.remove_derived(|of| stacks.contains(of) || reached.contains(of));
         for blob in self.blobs()? {
             if !reached.contains(&blob.digest) {
                 self.remove(&blob.digest, blob.size, &mut collected)?;

@@ -1,4 +1,5 @@
-//! What can be made again: plain tars of compressed layers, and indexes of layers, made when they are first wanted.
+//! What can be made again: plain tars of compressed layers, indexes of layers and of their unions, made when they are first
+//! wanted.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -6,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ply_digest::Digest;
-use ply_image::DiffId;
+use ply_image::{ChainId, DiffId};
 
 use crate::Store;
 
@@ -54,11 +55,12 @@ impl Store {
         }
     }
 
-    /// Removes derived files of layers that are not among these, and what was left half made; gives the bytes they took.
-    /// What is in use stays readable for whoever has it open.
+    /// Removes derived files of layers and unions that are not among these, and what was left half made; gives the bytes they
+    /// took. What is in use stays readable for whoever has it open.
     pub(crate) fn remove_derived(&self, stays: impl Fn(&Digest) -> bool) -> u64 {
         let mut bytes = 0;
-        for entry in fs::read_dir(self.layout.layers()).into_iter().flatten().flatten() {
+        let folders = [self.layout.layers(), self.layout.unions()].map(fs::read_dir);
+        for entry in folders.into_iter().flatten().flatten().flatten() {
             let name = entry.file_name();
             let of = name.to_str().and_then(|name| name.split_once('.'));
             let is_kept = |(hex, kind): (&str, &str)| {
@@ -72,11 +74,28 @@ impl Store {
         bytes
     }
 
+    /// The index of a union of layers, where one is kept. Whether it is intact, and what it means, is for the caller to find
+    /// out.
+    #[must_use]
+    pub fn union_index(&self, chain: &ChainId) -> Option<File> {
+        File::open(self.layout.union_index(chain)).ok()
+    }
+
+    /// Keeps an index of a union of layers, in the place of one that may be there: written beside, synced, and renamed.
+    /// `None` in a store that cannot be written.
+    #[must_use]
+    pub fn keep_union_index(&self, chain: &ChainId, index: &[u8]) -> Option<File> {
+        let path = self.layout.union_index(chain);
+        let beside = self.beside(&path).ok()?;
+        (&*beside.file).write_all(index).ok()?;
+        beside.keep(&path).ok()
+    }
+
     fn beside(&self, path: &std::path::Path) -> io::Result<Beside> {
         if !self.layout.version().exists() {
             return Err(io::ErrorKind::NotFound.into());
         }
-        fs::create_dir_all(self.layout.layers())?;
+        fs::create_dir_all(path.parent().unwrap_or(path))?;
         let beside = path.with_extension(format!("{}.new", std::process::id()));
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&beside)?;
         Ok(Beside { path: beside, file: Arc::new(file), kept: false })

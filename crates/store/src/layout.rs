@@ -82,6 +82,22 @@ impl Layout {
         self.layers().join(format!("{}.erofs", of.hex()))
     }
 
+    pub(crate) fn unions(&self) -> PathBuf {
+        self.root.join("ply/unions")
+    }
+
+    pub(crate) fn union_index(&self, chain: &ply_image::ChainId) -> PathBuf {
+        self.unions().join(format!("{}.erofs", chain.0.hex()))
+    }
+
+    pub(crate) fn mounts(&self) -> PathBuf {
+        self.root.join("ply/mounts")
+    }
+
+    pub(crate) fn mount(&self, id: u64) -> PathBuf {
+        self.mounts().join(id.to_string())
+    }
+
     pub(crate) fn damaged(&self) -> PathBuf {
         self.root.join("ply/damaged")
     }

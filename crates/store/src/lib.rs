@@ -10,6 +10,7 @@ mod index_file;
 mod ingest;
 mod layout;
 mod lock;
+mod mounts;
 mod store;
 
 pub use blobs::StoredBlob;
@@ -19,4 +20,5 @@ pub use containers::{Container, ContainerFolder, ContainerId, ContainerLock, is_
 pub use error::StoreError;
 pub use index_file::{Entry, Names};
 pub use ingest::{Ingest, IngestBlob};
+pub use mounts::{Mount, MountTable, MountedFile};
 pub use store::{Hold, Store};

@@ -142,7 +142,7 @@ impl Store {
     }
 
     /// Makes what is not there yet. Each step can be repeated, so that a crash between two does no harm.
-    fn create(&self) -> Result<(), StoreError> {
+    pub(crate) fn create(&self) -> Result<(), StoreError> {
         let layout = &self.layout;
         if layout.version().exists() && layout.index().exists() && layout.ingest().exists() {
             return Ok(());

@@ -10,7 +10,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use ply_tests::{Difference, Docker, Engines, Filesystem, Input, Ply, edge, needs, others, output, skipped};
+use ply_tests::{
+    Difference, Docker, Engines, Filesystem, Input, Mounted, Ply, edge, mounts_images, needs, others, output,
+    skipped,
+};
 use serde_json::Value;
 
 use crate::{BUILD, CTR, PODMAN, UMOCI};
@@ -120,6 +123,7 @@ fn ours(ply: &Ply, image: &str) -> [(&'static str, Filesystem); 2] {
     ply.ok(["unpack", image, directory.to_str().unwrap()]);
     let unpacked = Filesystem::on_disk(&directory);
     std::fs::remove_dir_all(directory).unwrap();
+    mounts_show(ply, image, &unpacked);
     ply.ok(["export", "-o", tar.to_str().unwrap(), image]);
     let exported = Filesystem::in_tar(File::open(&tar).unwrap());
     std::fs::remove_file(tar).unwrap();
@@ -128,6 +132,23 @@ fn ours(ply: &Ply, image: &str) -> [(&'static str, Filesystem); 2] {
     let shown: Vec<String> = differences.iter().take(20).map(ToString::to_string).collect();
     assert!(shown.is_empty(), "{image}: listed and unpacked: {shown:#?}");
     [("unpacked", unpacked), ("exported", exported)]
+}
+
+/// The kernel shows of an image that is mounted, from the store or straight from an archive, what is unpacked of it.
+fn mounts_show(ply: &Ply, image: &str, unpacked: &Filesystem) {
+    if !mounts_images() {
+        return;
+    }
+    ply.ok(["save", "-o", "saved.tar", image]);
+    for from in [image.to_owned(), format!("docker-archive:saved.tar:{image}")] {
+        let (ran, mounted) = Mounted::try_image(ply, &[&from], "mounted");
+        assert_eq!(ran.code, Some(0), "{from}: {}", ran.stderr);
+        let differences = unpacked.differences(&Filesystem::on_disk(mounted.path()));
+        let shown: Vec<String> = differences.iter().take(20).map(ToString::to_string).collect();
+        assert!(shown.is_empty(), "{from}: unpacked and mounted: {shown:#?}");
+        eprintln!("{from}, mounted beside unpacked: {} entries", unpacked.entries.len());
+        ply.ok(["umount", "mounted"]);
+    }
 }
 
 /// The same image as each engine shows it. What it is loaded from is our archive of it, which the others in this folder

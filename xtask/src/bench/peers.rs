@@ -5,6 +5,7 @@ mod commit;
 mod engines;
 mod files;
 mod large;
+mod mount;
 mod pairs;
 mod primed;
 mod rows;

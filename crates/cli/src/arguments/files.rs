@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::complete::subjects;
+use crate::complete::{images, mounted, subjects};
 
 /// List the files of an image
 ///
@@ -183,6 +183,44 @@ pub(crate) struct Unpack {
     /// Where to; absent or empty
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dir: PathBuf,
+}
+
+/// Mount the root filesystem of an image, read-only, with nothing unpacked; alone, list what is mounted
+///
+/// By the kernel, as root. Of an image that is not loaded the archive itself is what is mounted: its layers must be plain, it
+/// must not change meanwhile, and its content is not compared with its digests.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  ply mount app:1 /mnt\n  ply mount docker-archive:app.tar /mnt && ls /mnt/etc"
+)]
+pub(crate) struct Mount {
+    /// Let set-user-ID bits and file capabilities work
+    #[arg(long, requires = "image")]
+    pub(crate) suid: bool,
+    /// Let device files work
+    #[arg(long, requires = "image")]
+    pub(crate) dev: bool,
+    /// Which platform of an image with several
+    #[arg(long, value_name = "OS/ARCH", requires = "image")]
+    pub(crate) platform: Option<String>,
+    /// JSON, of the list
+    #[arg(long, conflicts_with = "image")]
+    pub(crate) json: bool,
+    /// The image; IMAGE~2 is the image two layers down
+    #[arg(value_name = "IMAGE", requires = "dir", add = images())]
+    pub(crate) image: Option<String>,
+    /// Where to: a directory; what is in it is hidden meanwhile
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// Unmount images
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply umount /mnt\n  ply umount /srv/one /srv/two")]
+pub(crate) struct Umount {
+    /// Where images are mounted
+    #[arg(value_name = "DIR", required = true, value_hint = ValueHint::DirPath, add = mounted())]
+    pub(crate) dirs: Vec<PathBuf>,
 }
 
 /// Show what was changed in a container, what differs between two images, or what layers of one did

@@ -48,7 +48,7 @@ impl LayerBytes {
     }
 
     /// What there is of the layer without making anything: its plain tar, or what that is to be made from.
-    pub(super) fn at_hand(&self) -> (&Region, Compression) {
+    pub(crate) fn at_hand(&self) -> (&Region, Compression) {
         self.plain.get().map_or((&self.packed, self.compression), |plain| (plain, Compression::None))
     }
 

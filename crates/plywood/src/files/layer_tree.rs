@@ -47,7 +47,7 @@ pub(super) fn identity(region: &Region) -> Option<Digest> {
 
 /// A file that an index lies in.
 #[derive(Debug)]
-pub struct IndexFile(File);
+pub struct IndexFile(pub(crate) File);
 
 impl ReadAt for IndexFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {

@@ -28,6 +28,25 @@ pub(crate) enum Need {
     Content,
 }
 
+/// An image, and where its layers lie.
+pub(crate) struct Located {
+    pub(crate) view: View,
+    /// From the bottom up.
+    pub(crate) bytes: Vec<LayerBytes>,
+    /// The store, where they are its own.
+    pub(crate) store: Option<Store>,
+}
+
+impl Located {
+    fn new(view: View, regions: Vec<Region>, store: Option<Store>) -> Result<Self, Error> {
+        let layers = regions.into_iter().zip(&view.layers);
+        let bytes = layers
+            .map(|(region, layer)| LayerBytes::new(layer.diff_id, region, store.clone()))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { view, bytes, store })
+    }
+}
+
 impl Engine<'_> {
     /// Opens the files of an image, of the store or not loaded, or of a container. `IMAGE~2` is the image without its two
     /// topmost layers. A container's name comes before an image's, an image's ID before a container's.
@@ -72,11 +91,21 @@ impl Engine<'_> {
         (wanted, down): (&str, usize),
         platform: Option<&Platform>,
     ) -> Result<Files, Error> {
+        self.open_layers(need, self.locate_below(wanted, down, platform)?)
+    }
+
+    /// Where the layers of an image lie, and nothing is read of them. A container is none here.
+    pub(crate) fn locate(&self, wanted: &str, platform: Option<&Platform>) -> Result<Located, Error> {
+        let (wanted, down) = split_down(wanted);
+        self.locate_below(wanted, down, platform)
+    }
+
+    fn locate_below(&self, wanted: &str, down: usize, platform: Option<&Platform>) -> Result<Located, Error> {
         let meant = self.meant(wanted)?;
         let mut view = self.view_of(&meant, platform)?;
         shorten(&mut view, wanted, down)?;
         let (regions, store) = self.regions(&meant, platform, &view)?;
-        self.open_layers(need, view, regions, store.as_ref())
+        Located::new(view, regions, store)
     }
 
     /// The files of a container, or of what lies so many layers below its own.
@@ -104,22 +133,12 @@ impl Engine<'_> {
         let mut view = nameless_view(&self.store.catalog()?, image);
         shorten(&mut view, &container.name, down)?;
         let regions = self.stored_regions(&view)?;
-        self.open_layers(need, view, regions, Some(&self.store))
+        self.open_layers(need, Located::new(view, regions, Some(self.store.clone()))?)
     }
 
     /// Reads every layer into a tree.
-    fn open_layers(
-        &self,
-        need: Need,
-        view: View,
-        regions: Vec<Region>,
-        store: Option<&Store>,
-    ) -> Result<Files, Error> {
-        let bytes = regions
-            .into_iter()
-            .zip(&view.layers)
-            .map(|(region, layer)| LayerBytes::new(layer.diff_id, region, store.cloned()))
-            .collect::<Result<Vec<_>, _>>()?;
+    pub(crate) fn open_layers(&self, need: Need, located: Located) -> Result<Files, Error> {
+        let Located { view, bytes, store } = located;
         if need == Need::Content {
             each(self.threads(), &bytes, || (), |(), bytes| bytes.plain().map(drop))?;
         }
@@ -225,7 +244,7 @@ fn tree(
 }
 
 /// `IMAGE~2`: the image, and how many layers down. A file may be called so too.
-fn split_down(wanted: &str) -> (&str, usize) {
+pub(crate) fn split_down(wanted: &str) -> (&str, usize) {
     let split = wanted.rsplit_once('~').and_then(|(image, down)| Some((image, down.parse().ok()?)));
     match split {
         Some((image, down)) if !std::path::Path::new(wanted).exists() => (image, down),

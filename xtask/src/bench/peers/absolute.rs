@@ -4,7 +4,7 @@ use super::Choices;
 use super::engines::Engines;
 use super::pairs::sh;
 use super::rows::{IMAGE, Place};
-use super::{commit, large, union};
+use super::{commit, large, mount, union};
 use crate::scratch::Scratch;
 use crate::{Outcome, bench, shell};
 use serde::Serialize;
@@ -54,6 +54,7 @@ pub(super) fn all(place: &Place, engines: &Engines, choices: &Choices) -> Vec<Ou
     figures.extend(large::peaks(place, choices));
     figures.extend(union::all(choices));
     figures.extend(commit::all(place, choices));
+    figures.extend(mount::all(place, choices));
     figures
 }
 

@@ -1,0 +1,132 @@
+//! The index that is mounted: of the union of an image's layers, kept by the store where all of it is the store's own.
+
+use std::fs::File;
+use std::io::Write;
+use std::sync::Arc;
+
+use ply_erofs::{ErofsError, Form, Image, Slot, encode};
+use ply_image::ChainId;
+use ply_layer::Compression;
+use ply_overlay::{keep, merge};
+use ply_store::Store;
+use ply_tree::Source;
+
+use super::placed::{Place, Placed};
+use crate::files::{IndexFile, Located, Need, unnamed};
+use crate::workers::each;
+use crate::{Engine, Error};
+
+/// An index in a file, and the files that its data lies in.
+pub(super) struct Index {
+    pub(super) file: File,
+    pub(super) data: Vec<Arc<File>>,
+    /// What was odd in layers and taken all the same, and what of them is left out.
+    pub(super) warnings: Vec<String>,
+}
+
+/// The files that layers lie in, each once, and where in them each layer lies.
+struct Data {
+    files: Vec<Arc<File>>,
+    slots: Vec<Slot>,
+    places: Vec<Place>,
+}
+
+impl Engine<'_> {
+    /// The index of an image. Compressed layers of the store are inflated, once; others are refused.
+    pub(super) fn index(&self, located: Located) -> Result<Index, Error> {
+        match &located.store {
+            Some(_) => each(self.threads(), &located.bytes, || (), |(), bytes| bytes.plain().map(drop))?,
+            None => all_plain(&located)?,
+        }
+        let data = Data::of(&located)?;
+        let chain = located.view.layers.last().map(|layer| layer.chain_id);
+        // One for each layer: what is kept serves them all, whatever they were stored as.
+        let kept = located.store.clone().zip(chain);
+        if let Some(file) = kept.as_ref().and_then(|(store, chain)| intact(store, chain, &data.slots)) {
+            return Ok(Index { file, data: data.files, warnings: Vec::new() });
+        }
+        let files = self.open_layers(Need::Headers, located)?;
+        let merged = merge(&files.trees(None), keep).map_err(files.failed())?;
+        let placed = Placed { union: &merged.tree, places: &data.places };
+        let index = encode(&placed, Form::Root, &data.slots).map_err(|error| unfit(files.failed(), error))?;
+        let left_out = placed.left_out().map_err(files.failed())?;
+        let odd = files.layers().iter().flat_map(|layer| layer.warnings.iter().cloned());
+        let warnings: Vec<String> = odd.chain(left_out.iter().map(ToString::to_string)).collect();
+        // It must be told each time: an index says nothing of it.
+        let file = kept
+            .filter(|_| warnings.is_empty())
+            .and_then(|(store, chain)| store.keep_union_index(&chain, &index))
+            .map_or_else(|| self.unkept(&index), Ok)?;
+        Ok(Index { file, data: data.files, warnings })
+    }
+
+    /// An index in a file without a name: in the store's folder, which mostly is on a disk, or where temporary files go.
+    fn unkept(&self, index: &[u8]) -> Result<File, Error> {
+        let file = unnamed(self.store.root()).or_else(|_| unnamed(&std::env::temp_dir()));
+        let written = file.and_then(|mut file| file.write_all(index).map(|()| file));
+        written.map_err(Error::within("writing the index to a temporary file"))
+    }
+}
+
+fn all_plain(located: &Located) -> Result<(), Error> {
+    let packed = located.bytes.iter().position(|bytes| bytes.at_hand().1 != Compression::None);
+    match packed.and_then(|at| Some((at, located.view.layers.get(at)?))) {
+        None => Ok(()),
+        Some((at, layer)) => {
+            let of = located.bytes.len();
+            let which = format!("layer {} of {of} ({})", at + 1, layer.diff_id.0.short());
+            Err(Error::Misuse(format!("{which} is compressed: `ply load` the image, then mount it")))
+        }
+    }
+}
+
+impl Data {
+    fn of(located: &Located) -> Result<Self, Error> {
+        let mut data = Self { files: Vec::new(), slots: Vec::new(), places: Vec::new() };
+        for (bytes, layer) in located.bytes.iter().zip(&located.view.layers) {
+            let region = bytes.plain()?;
+            let known = data.files.iter().position(|file| Arc::ptr_eq(file, &region.file));
+            let at = match known {
+                Some(at) => at,
+                None => {
+                    let size = region
+                        .file
+                        .metadata()
+                        .map_err(Error::within(format!("layer {}", layer.diff_id)))?
+                        .len();
+                    let is_layer = located.store.is_some();
+                    data.slots.push(Slot { digest: is_layer.then_some(layer.diff_id.0), size });
+                    data.files.push(Arc::clone(&region.file));
+                    data.files.len() - 1
+                }
+            };
+            let source = Source(u32::try_from(at).map_err(Error::within("counting layers"))?);
+            data.places.push(Place { source, offset: region.offset });
+        }
+        Ok(data)
+    }
+}
+
+/// The index that the store keeps of a union, if it is whole, and of these layers.
+fn intact(store: &Store, chain: &ChainId, slots: &[Slot]) -> Option<File> {
+    let file = store.union_index(chain)?;
+    let image = Image::open(IndexFile(file.try_clone().ok()?)).ok()?;
+    // Sizes are told in blocks.
+    let is_of = |known: &Slot, slot: &Slot| {
+        known.digest == slot.digest && known.size == slot.size.next_multiple_of(512)
+    };
+    let is_ours =
+        image.slots().len() == slots.len() && image.slots().iter().zip(slots).all(|(a, b)| is_of(a, b));
+    (image.form() == Form::Root && is_ours && image.verify().is_ok()).then_some(file)
+}
+
+/// What cannot be mounted can be unpacked.
+fn unfit(failed: impl FnOnce(ErofsError) -> Error, error: ErofsError) -> Error {
+    match error {
+        ErofsError::Unfit { path, why } => {
+            let path = ply_tree::path::printable(&path);
+            Error::Misuse(format!("this cannot be mounted, but unpacked: {path}: {why}"))
+        }
+        error => failed(error),
+    }
+}
