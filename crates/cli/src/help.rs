@@ -59,4 +59,5 @@ Options
 
 IMAGE is a name, an ID or the beginning of one; where a command only reads, also an archive or layout
 that is not loaded: docker-archive:FILE[:NAME], oci-archive:FILE[:NAME], oci:DIR[:NAME], ./FILE
+Where files are looked at it may be a container, too.
 ";
