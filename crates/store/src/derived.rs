@@ -44,6 +44,12 @@ impl Store {
         File::open(self.layout.layer_index(of)).ok()
     }
 
+    /// Whether there is a place for what is derived: a folder that is no store of ours yet gets nothing.
+    #[must_use]
+    pub fn keeps_derived(&self) -> bool {
+        self.layout.version().exists()
+    }
+
     /// Keeps an index of a layer, in the place of one that may be there: written beside, synced, and renamed. Best effort,
     /// since it can be made again.
     pub fn keep_layer_index(&self, of: &Digest, index: &[u8]) {
@@ -92,7 +98,7 @@ impl Store {
     }
 
     fn beside(&self, path: &std::path::Path) -> io::Result<Beside> {
-        if !self.layout.version().exists() {
+        if !self.keeps_derived() {
             return Err(io::ErrorKind::NotFound.into());
         }
         fs::create_dir_all(path.parent().unwrap_or(path))?;

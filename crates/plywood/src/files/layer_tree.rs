@@ -68,6 +68,9 @@ impl LayerTree {
 
     /// Keeps an index of a layer's tree, whose plain tar has so many bytes. Best effort: it can be made again.
     pub(super) fn keep(tree: &Tree, store: &Store, of: &Digest, size: u64) {
+        if !store.keeps_derived() {
+            return;
+        }
         let view = OneSource { view: tree, source: Source(0) };
         let slots = [Slot { digest: Some(*of), size }];
         if let Ok(index) = encode(&view, Form::Index, &slots) {
