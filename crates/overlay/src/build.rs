@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ply_tree::{Directory, Kind, Metadata, Node, NodeId, Presence, Source, Tree, path};
+use ply_tree::{Directory, Kind, Metadata, Node, NodeId, Presence, Tree, path};
 
 use crate::numbers::Numbers;
 use crate::union::{Dir, Seen, Union};
@@ -108,26 +108,12 @@ pub(crate) fn attributes(union: &Union<'_>, dir: &Dir) -> Result<Metadata, Overl
 
 /// An inode of a layer with the numbers of its sources changed; it is copied only where they do change.
 pub(crate) fn renumber<'n>(node: Cow<'n, Node>, layer: usize, sources: &SourceMap<'_>) -> Cow<'n, Node> {
-    let renumbered = |source| if source == Source::HOLE { source } else { sources(layer, source) };
-    let changes = match &node.kind {
-        Kind::File { extents, .. } => extents.iter().any(|extent| renumbered(extent.source) != extent.source),
-        Kind::Directory(_)
-        | Kind::Symlink { .. }
-        | Kind::CharDevice(_)
-        | Kind::BlockDevice(_)
-        | Kind::Fifo
-        | Kind::Socket
-        | Kind::Whiteout
-        | Kind::LinkBelow { .. } => false,
-    };
-    if !changes {
+    if node.kind.data().all(|extent| sources(layer, extent.source) == extent.source) {
         return node;
     }
     let mut node = node.into_owned();
-    if let Kind::File { extents, .. } = &mut node.kind {
-        for extent in extents {
-            extent.source = renumbered(extent.source);
-        }
+    for extent in node.kind.data_mut() {
+        extent.source = sources(layer, extent.source);
     }
     Cow::Owned(node)
 }

@@ -84,6 +84,32 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    /// The stretches of a file that lie in a source: holes are not among them. None of what is no file.
+    pub fn data(&self) -> impl Iterator<Item = &Extent> {
+        let extents = if let Self::File { extents, .. } = self { &extents[..] } else { &[] };
+        extents.iter().filter(|extent| extent.source != Source::HOLE)
+    }
+
+    /// The same, to be changed: where a tree's sources get other numbers, or other places.
+    ///
+    /// ```
+    /// use ply_tree::{Extent, Kind, Source};
+    ///
+    /// let data = Extent { source: Source(0), offset: 512, len: 3 };
+    /// let hole = Extent { source: Source::HOLE, offset: 0, len: 9 };
+    /// let mut file = Kind::File { size: 12, extents: vec![hole, data] };
+    /// file.data_mut().for_each(|extent| extent.source = Source(7));
+    /// assert_eq!(file.data().collect::<Vec<_>>(), [&Extent { source: Source(7), ..data }]);
+    /// assert_eq!(file, Kind::File { size: 12, extents: vec![hole, Extent { source: Source(7), ..data }] });
+    /// assert_eq!(Kind::Fifo.data().count(), 0);
+    /// ```
+    pub fn data_mut(&mut self) -> impl Iterator<Item = &mut Extent> {
+        let extents = if let Self::File { extents, .. } = self { &mut extents[..] } else { &mut [] };
+        extents.iter_mut().filter(|extent| extent.source != Source::HOLE)
+    }
+}
+
 /// What a directory says of itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Directory {

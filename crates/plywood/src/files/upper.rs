@@ -2,7 +2,7 @@ use std::io;
 
 use ply_rootfs::{Scan, Style, scan};
 use ply_store::{Container, ContainerLock, Store};
-use ply_tree::{Kind, NodeId, ReadAt, Source, Sources, Tree};
+use ply_tree::{NodeId, ReadAt, Source, Sources, Tree};
 
 use crate::Error;
 
@@ -50,10 +50,8 @@ impl Upper {
 /// Makes room for the sources of the layers below: each of them has one, its tar. `None` where the numbers are used up.
 fn renumber(tree: &mut Tree, below: u32) -> Option<()> {
     for id in 0..tree.inodes() as u64 {
-        let Some(Kind::File { extents, .. }) = tree.get_mut(NodeId(id)).map(|node| &mut node.kind) else {
-            continue;
-        };
-        for extent in extents.iter_mut().filter(|extent| extent.source != Source::HOLE) {
+        let Some(node) = tree.get_mut(NodeId(id)) else { continue };
+        for extent in node.kind.data_mut() {
             extent.source = Source(extent.source.0.checked_add(below)?);
             if extent.source == Source::HOLE {
                 return None;

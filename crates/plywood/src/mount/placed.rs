@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use ply_rootfs::{Warning, Why, welcome};
-use ply_tree::{Entries, Kind, Node, NodeId, Source, Tree, TreeError, TreeView, walk};
+use ply_tree::{Entries, Node, NodeId, Source, Tree, TreeError, TreeView, walk};
 
 /// Where a layer lies: in which of the files, and where it begins there.
 #[derive(Debug, Clone, Copy)]
@@ -52,17 +52,15 @@ impl TreeView for Placed<'_> {
 
     fn node(&self, id: NodeId) -> Result<Cow<'_, Node>, TreeError> {
         let mut node = TreeView::node(self.union, id)?.into_owned();
-        if let Kind::File { extents, .. } = &mut node.kind {
-            for extent in extents.iter_mut().filter(|extent| extent.source != Source::HOLE) {
-                let place = usize::try_from(extent.source.0).ok().and_then(|at| self.places.get(at));
-                let moved =
-                    place.and_then(|place| Some((place.source, extent.offset.checked_add(place.offset)?)));
-                let (source, offset) = moved.ok_or_else(|| TreeError::View {
-                    what: "placing a file".to_owned(),
-                    source: "its bytes lie in no layer".into(),
-                })?;
-                (extent.source, extent.offset) = (source, offset);
-            }
+        for extent in node.kind.data_mut() {
+            let place = usize::try_from(extent.source.0).ok().and_then(|at| self.places.get(at));
+            let moved =
+                place.and_then(|place| Some((place.source, extent.offset.checked_add(place.offset)?)));
+            let (source, offset) = moved.ok_or_else(|| TreeError::View {
+                what: "placing a file".to_owned(),
+                source: "its bytes lie in no layer".into(),
+            })?;
+            (extent.source, extent.offset) = (source, offset);
         }
         node.metadata.xattrs.retain(|xattr| welcome(&xattr.name));
         Ok(Cow::Owned(node))
