@@ -51,11 +51,13 @@ impl<R: ReadAt> Image<R> {
     pub fn verify(&self) -> Result<(), ErofsError> {
         let mut hasher = ply_digest::Hasher::new();
         self.pieces(|at, bytes| {
-            let mut unsealed = bytes.to_vec();
-            if at == 0 {
-                superblock::unseal(&mut unsealed);
+            if at > 0 {
+                hasher.update(bytes);
+                return Ok(());
             }
-            hasher.update(&unsealed);
+            let mut head = bytes.to_vec();
+            superblock::unseal(&mut head);
+            hasher.update(&head);
             Ok(())
         })?;
         if superblock::identity(&hasher.finalize()) != self.head.identity {
