@@ -101,6 +101,11 @@ impl ContainerFolder {
     fn config(&self) -> PathBuf {
         self.root.join("config.json")
     }
+
+    fn remove<E: From<StoreError>>(&self, empty: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), E> {
+        empty(&self.root)?;
+        Ok(fs::remove_dir(&self.root).map_err(io_error("remove", &self.root))?)
+    }
 }
 
 /// Keeps others from changing a container, or from looking at it while it changes.
@@ -284,8 +289,7 @@ impl Store {
         if !self.unpublish_container(&folder, container)? {
             return Ok(false);
         }
-        empty(&folder.root)?;
-        fs::remove_dir(&folder.root).map_err(io_error("remove", &folder.root))?;
+        folder.remove(empty)?;
         Ok(true)
     }
 
@@ -302,9 +306,7 @@ impl Store {
         let folder = self.container_folder(id);
         let path = folder.config();
         fs::remove_file(&path).map_err(io_error("remove", &path))?;
-        empty(&folder.root)?;
-        fs::remove_dir(&folder.root).map_err(io_error("remove", &folder.root))?;
-        Ok(())
+        folder.remove(empty)
     }
 
     /// The record first, and the name last, under the lock of those who give names: the same name may be given again at

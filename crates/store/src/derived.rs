@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ply_digest::Digest;
@@ -53,12 +53,7 @@ impl Store {
     /// Keeps an index of a layer, in the place of one that may be there: written beside, synced, and renamed. Best effort,
     /// since it can be made again.
     pub fn keep_layer_index(&self, of: &Digest, index: &[u8]) {
-        let path = self.layout.layer_index(of);
-        if let Ok(beside) = self.beside(&path)
-            && (&*beside.file).write_all(index).is_ok()
-        {
-            let _ = beside.keep(&path);
-        }
+        let _ = self.keep_index(&self.layout.layer_index(of), index);
     }
 
     /// Removes derived files of layers and unions that are not among these, and what was left half made; gives the bytes they
@@ -91,13 +86,16 @@ impl Store {
     /// `None` in a store that cannot be written.
     #[must_use]
     pub fn keep_union_index(&self, chain: &ChainId, index: &[u8]) -> Option<File> {
-        let path = self.layout.union_index(chain);
-        let beside = self.beside(&path).ok()?;
-        (&*beside.file).write_all(index).ok()?;
-        beside.keep(&path).ok()
+        self.keep_index(&self.layout.union_index(chain), index).ok()
     }
 
-    fn beside(&self, path: &std::path::Path) -> io::Result<Beside> {
+    fn keep_index(&self, path: &Path, index: &[u8]) -> io::Result<File> {
+        let beside = self.beside(path)?;
+        (&*beside.file).write_all(index)?;
+        beside.keep(path)
+    }
+
+    fn beside(&self, path: &Path) -> io::Result<Beside> {
         if !self.keeps_derived() {
             return Err(io::ErrorKind::NotFound.into());
         }
@@ -116,7 +114,7 @@ struct Beside {
 }
 
 impl Beside {
-    fn keep(mut self, path: &std::path::Path) -> io::Result<File> {
+    fn keep(mut self, path: &Path) -> io::Result<File> {
         self.file.sync_data()?;
         fs::rename(&self.path, path)?;
         self.kept = true;
