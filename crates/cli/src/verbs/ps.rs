@@ -1,5 +1,6 @@
 use std::io::IsTerminal;
 
+use plywood::View;
 use plywood::containers::Looked;
 
 use super::{Outcome, given, is_table};
@@ -24,13 +25,10 @@ pub(crate) fn run(context: &Context, arguments: &Ps) -> Outcome {
     }
     let most = if arguments.latest { 1 } else { arguments.last.unwrap_or(usize::MAX) };
     let listed = all.into_iter().filter(|_| shows_all).take(most);
-    let mut rows = Vec::new();
-    for container in listed {
-        let looked = engine.look(container)?;
-        if filter.admits(&engine, &looked)? {
-            rows.push(looked);
-        }
-    }
+    let looked = listed.map(|container| engine.look(container)).collect::<Result<Vec<_>, _>>()?;
+    let asked = if looked.is_empty() { &[][..] } else { &filter.ancestors };
+    let ancestors = asked.iter().map(|image| engine.view(image, None)).collect::<Result<Vec<_>, _>>()?;
+    let rows: Vec<Looked> = looked.into_iter().filter(|looked| filter.admits(looked, &ancestors)).collect();
     let id = |looked: &Looked| match arguments.no_trunc {
         true => looked.container.id.to_string(),
         false => looked.container.id.short(),
@@ -122,16 +120,15 @@ impl Filter {
         Ok(filter)
     }
 
-    fn admits(&self, engine: &plywood::Engine<'_>, looked: &Looked) -> Result<bool, Failure> {
+    /// `ancestors` are the images that the filter names.
+    fn admits(&self, looked: &Looked, ancestors: &[View]) -> bool {
         let container = &looked.container;
         let id = container.id.to_string();
         let some =
             |given: &[String], holds: &dyn Fn(&String) -> bool| given.is_empty() || given.iter().any(holds);
-        let ancestors = self.ancestors.iter().map(|image| engine.is_built_on(looked, image));
-        let ancestors = ancestors.collect::<Result<Vec<bool>, _>>()?;
-        Ok((self.created || !self.others)
+        (self.created || !self.others)
             && some(&self.names, &|name| container.name.contains(name.trim_start_matches('/')))
             && some(&self.ids, &|prefix| id.starts_with(prefix.as_str()))
-            && (ancestors.is_empty() || ancestors.contains(&true)))
+            && (ancestors.is_empty() || ancestors.iter().any(|image| looked.is_built_on(image)))
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::files::Need;
 use crate::measure::content;
 use crate::select::nameless_view;
-use crate::{Engine, Error};
+use crate::{Engine, Error, View};
 
 /// A container, and what its image says of it.
 #[derive(Debug, Clone)]
@@ -81,15 +81,14 @@ impl Engine<'_> {
         let image = ply_image::Image::read(&self.store, &container.manifest)?;
         Ok(Sizes { written, image: nameless_view(&self.store.catalog()?, image).size() })
     }
+}
 
-    /// Whether a container was made from an image, or from one that is built on it.
-    ///
-    /// # Errors
-    /// There is no such image.
-    pub fn is_built_on(&self, looked: &Looked, image: &str) -> Result<bool, Error> {
-        let view = self.view(image, None)?;
-        let below: Vec<_> = view.layers.iter().map(|layer| layer.diff_id).collect();
-        let is_same = view.config.digest == looked.container.image_id;
-        Ok(is_same || (!below.is_empty() && looked.config.rootfs.diff_ids.starts_with(&below)))
+impl Looked {
+    /// Whether it was made from an image, or from one that is built on it.
+    #[must_use]
+    pub fn is_built_on(&self, image: &View) -> bool {
+        let below: Vec<_> = image.layers.iter().map(|layer| layer.diff_id).collect();
+        let is_same = image.config.digest == self.container.image_id;
+        is_same || (!below.is_empty() && self.config.rootfs.diff_ids.starts_with(&below))
     }
 }
