@@ -25,7 +25,7 @@ pub use copy::{Copied, Options};
 pub use look::{Looked, Sizes};
 
 use crate::files::{Files, LayerNumber, Need};
-use crate::select::{Meant, Which};
+use crate::select::Meant;
 use crate::{Engine, Error};
 
 /// What a container is made with.
@@ -64,8 +64,7 @@ impl Engine<'_> {
         let Meant::Stored(_, found) = self.meant(image)? else {
             return Err(Error::Misuse(format!("{image} is not loaded: `ply load` it first")));
         };
-        let which = options.platform.clone().map_or_else(|| found.which.clone(), Which::Platform);
-        let (_, read) = self.stored_image(&found.facts, &which)?;
+        let (_, read) = self.stored_image(&found.facts, &found.which(options.platform.as_ref()))?;
         let layers = read.layers().into_iter().map(|layer| layer.blob.digest);
         let mut container = Container {
             id: ContainerId::from_random(random()?),

@@ -212,7 +212,7 @@ impl Engine<'_> {
         let total = Places::of(export)?.total()?;
         crate::save::preallocate(file, total).map_err(Error::within("writing"))?;
         // Compressed layers are made plain before anybody waits for anybody.
-        export.files.make_plain(0..export.files.len())?;
+        export.files.make_plain_below(self.threads(), &export.tree, Tree::ROOT)?;
         let places = Places::of(export)?;
         let (sender, receiver) = sync_channel::<Vec<Placed>>(AHEAD);
         let receiver = Mutex::new(receiver);

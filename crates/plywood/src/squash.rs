@@ -6,7 +6,7 @@ use ply_overlay::{keep, merge};
 use ply_reference::Reference;
 use ply_tree::{Directory, Kind, Presence, Tree, path, walk};
 
-use crate::files::{Files, LayerNumber};
+use crate::files::{Files, LayerNumber, Need};
 use crate::measure::content;
 use crate::new_image::{Made, NewImage};
 use crate::watch::TaskProgress;
@@ -26,6 +26,13 @@ pub struct Options {
     pub created: Timestamp,
 }
 
+impl Options {
+    /// The layer up to which all stay; none where all become one.
+    fn base(&self) -> Option<&str> {
+        self.from.as_deref().filter(|layer| *layer != "0")
+    }
+}
+
 impl Engine<'_> {
     /// Makes an image with the same files and config of fewer layers. The same layers give the same bytes; the steps of
     /// the history stay, as steps without a layer. Where there is nothing to squash, it is the same image.
@@ -40,13 +47,15 @@ impl Engine<'_> {
     ) -> Result<Made, Error> {
         let new = NewImage::begin(self)?;
         let parent = new.parent(wanted, platform)?;
-        let files = self.image_files(wanted, platform)?;
+        // Of what stays, nothing but headers is read.
+        let need = if options.base().is_none() { Need::Content } else { Need::Headers };
+        let files = self.image_files(need, wanted, platform)?;
         if files.view.config.digest != parent.config.digest {
             let shown = crate::error::shown(wanted);
             return Err(Error::Conflict(format!("{shown} came to be another image meanwhile: try again")));
         }
-        let stays = match options.from.as_deref() {
-            None | Some("0") => 0,
+        let stays = match options.base() {
+            None => 0,
             Some(layer) => files.choose(layer)?.0 + 1,
         };
         let mut layers = parent.layers;
@@ -56,7 +65,7 @@ impl Engine<'_> {
         files.layers().iter().skip(stays).flat_map(|layer| &layer.warnings).for_each(|w| self.watch.note(w));
 
         let (tree, how) = one_layer(&files, stays)?;
-        files.make_plain(stays..files.len())?;
+        files.make_plain(self.threads(), stays..files.len())?;
         let layer = {
             let total = files.plain_len(stays)?.saturating_add(content(&tree));
             let progress = TaskProgress::alone(self.watch, &files.name(), Some(total));

@@ -5,6 +5,7 @@ use std::path::Path;
 use ply_digest::Progress;
 use ply_overlay::{keep, merge};
 use ply_rootfs::{Unpacked, unpack};
+use ply_tree::Tree;
 
 use crate::files::Files;
 use crate::measure::content;
@@ -26,7 +27,7 @@ impl Engine<'_> {
     /// The folder holds something, a layer is damaged, or the disk refuses.
     pub fn unpack(&self, files: &Files, into: &Path, options: Options) -> Result<Unpacked, Error> {
         let merged = merge(&files.trees(None), keep).map_err(files.failed())?;
-        files.make_plain(0..files.len())?;
+        files.make_plain_below(self.threads(), &merged.tree, Tree::ROOT)?;
         let watched = TaskProgress::alone(self.watch, &files.name(), Some(content(&merged.tree)));
         let how = ply_rootfs::Options {
             workers: std::num::NonZeroUsize::new(self.threads()),

@@ -138,7 +138,7 @@ impl Engine<'_> {
         let found = Wanted::find(files, &merged.tree, from, options)?;
         let is_directory = merged.tree.get(found.id).is_some_and(Node::is_directory);
         let (ground, target) = HostGround::open(to, found.name.as_deref(), is_directory)?;
-        files.make_plain(0..files.len())?;
+        files.make_plain_below(self.threads(), &merged.tree, found.id)?;
         let owned = (!options.archive).then(|| {
             let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
             Owned { tree: &merged.tree, owner: (uid.as_raw(), gid.as_raw()) }

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
@@ -8,8 +9,7 @@ use ply_digest::{Hasher, Progress};
 use ply_image::{DiffId, Region};
 use ply_layer::Compression;
 use ply_store::Store;
-use ply_tree::{ReadAt, Source, Sources};
-use rayon::prelude::*;
+use ply_tree::{NodeId, ReadAt, Source, Sources, Tree, walk};
 
 use super::Files;
 use crate::transfer::{BLOCK, Expected, Out, Plain, RegionReader, inflate, sniff};
@@ -128,22 +128,48 @@ impl ReadAt for LayerBytes {
     }
 }
 
-impl Files {
-    /// Makes the plain tars of those of some layers that are compressed, several at once: before anybody reads from them,
-    /// since two files of one layer would otherwise begin to inflate it both.
-    ///
-    /// # Errors
-    /// As [`LayerBytes::plain`].
-    pub(crate) fn make_plain(&self, layers: impl IntoIterator<Item = usize>) -> Result<(), Error> {
-        let layers: Vec<usize> = layers.into_iter().collect();
-        layers.into_par_iter().with_max_len(1).try_for_each(|layer| match self.bytes.get(layer) {
-            Some(bytes) => bytes.plain().map(|_| ()),
-            None => Ok(()),
-        })
-    }
+/// Makes the plain tars of those of some layers that are compressed, several at once: before anybody reads from them, since
+/// two files of one layer would otherwise begin to inflate it both.
+///
+/// # Errors
+/// As [`LayerBytes::plain`].
+pub(crate) fn make_plain<'a>(
+    threads: usize,
+    layers: impl IntoIterator<Item = &'a LayerBytes>,
+) -> Result<(), Error> {
+    let packed: Vec<&LayerBytes> = layers.into_iter().filter(|bytes| bytes.plain.get().is_none()).collect();
+    each(threads, &packed, || (), |(), bytes| bytes.plain().map(drop))
 }
 
 impl Files {
+    /// Makes the plain tars of layers by their numbers, counted from 0; what is no layer of the image has none.
+    ///
+    /// # Errors
+    /// As [`LayerBytes::plain`].
+    pub(crate) fn make_plain(
+        &self,
+        threads: usize,
+        layers: impl IntoIterator<Item = usize>,
+    ) -> Result<(), Error> {
+        make_plain(threads, layers.into_iter().filter_map(|layer| self.bytes.get(layer)))
+    }
+
+    /// The same for the layers that the content of a file or directory of a tree lies in, and no others.
+    ///
+    /// # Errors
+    /// As [`LayerBytes::plain`].
+    pub(crate) fn make_plain_below(&self, threads: usize, tree: &Tree, from: NodeId) -> Result<(), Error> {
+        let mut layers = BTreeSet::new();
+        let mut steps = walk(tree, from).map_err(self.failed())?;
+        let mut next = Some(from);
+        while let Some(id) = next {
+            let data = tree.get(id).into_iter().flat_map(|node| node.kind.data());
+            layers.extend(data.filter_map(|extent| usize::try_from(extent.source.0).ok()));
+            next = steps.advance().map_err(self.failed())?;
+        }
+        self.make_plain(threads, layers)
+    }
+
     /// Hashes the plain tars of all layers but the lowest few, several at once, and compares them with their DiffIDs: for who
     /// makes of their bytes what will have a digest of its own.
     ///

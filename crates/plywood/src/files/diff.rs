@@ -199,8 +199,9 @@ impl Comparison<'_> {
             let all = doubts.iter().flat_map(side).filter(|extent| extent.source != Source::HOLE);
             all.filter_map(|extent| usize::try_from(extent.source.0).ok()).collect()
         };
-        self.before.files.make_plain(layers(|doubt| &doubt.before))?;
-        self.after.files.make_plain(layers(|doubt| &doubt.after))?;
+        let threads = rayon::current_num_threads();
+        self.before.files.make_plain(threads, layers(|doubt| &doubt.before))?;
+        self.after.files.make_plain(threads, layers(|doubt| &doubt.after))?;
         doubts
             .par_iter()
             .map_init(Blocks::default, |blocks, doubt| {

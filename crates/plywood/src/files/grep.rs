@@ -110,7 +110,7 @@ impl Engine<'_> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads()).build();
         let pool = pool.map_err(Error::within("starting threads"))?;
         let layers: BTreeSet<usize> = targets.iter().map(|target| target.inode.layer).collect();
-        pool.install(|| files.make_plain(layers))?;
+        files.make_plain(self.threads(), layers)?;
         // How many more times each content is asked for.
         let mut names: HashMap<Origin, usize> = HashMap::new();
         for target in &targets {

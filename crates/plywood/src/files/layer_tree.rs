@@ -10,7 +10,7 @@ use ply_digest::Digest;
 use ply_erofs::{Form, Image, Slot, encode};
 use ply_image::Region;
 use ply_store::Store;
-use ply_tree::{Entries, Kind, Node, NodeId, ReadAt, Source, Tree, TreeError, TreeView};
+use ply_tree::{Entries, Node, NodeId, ReadAt, Source, Tree, TreeError, TreeView};
 
 /// A layer as a changeset.
 pub enum LayerTree {
@@ -45,9 +45,15 @@ pub(super) fn identity(region: &Region) -> Option<Digest> {
     Some(Digest::of(format!("{place:?} {times:?}").as_bytes()))
 }
 
+/// An index that the store keeps, if all of its bytes are those that were written, for this use and of these layers.
+pub(crate) fn intact(file: File, form: Form, is_of: impl Fn(&[Slot]) -> bool) -> Option<Image<IndexFile>> {
+    let image = Image::open(IndexFile(file)).ok()?;
+    (image.form() == form && is_of(image.slots()) && image.verify().is_ok()).then_some(image)
+}
+
 /// A file that an index lies in.
 #[derive(Debug)]
-pub struct IndexFile(pub(crate) File);
+pub struct IndexFile(File);
 
 impl ReadAt for IndexFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -58,12 +64,9 @@ impl ReadAt for IndexFile {
 impl LayerTree {
     /// The tree of a layer whose index the store keeps, intact and of this layer; its bytes lie in `source`.
     pub(super) fn kept(store: &Store, of: &Digest, source: Source) -> Option<Self> {
-        let image = Image::open(IndexFile(store.layer_index(of)?)).ok()?;
-        let is_of_layer = matches!(image.slots(), [Slot { digest: Some(digest), .. }] if digest == of);
-        if image.form() != Form::Index || !is_of_layer || image.verify().is_err() {
-            return None;
-        }
-        Some(Self::Kept(Box::new(OneSource { view: image, source })))
+        let is_of = |slots: &[Slot]| matches!(slots, [Slot { digest: Some(digest), .. }] if digest == of);
+        let view = intact(store.layer_index(of)?, Form::Index, is_of)?;
+        Some(Self::Kept(Box::new(OneSource { view, source })))
     }
 
     /// Keeps an index of a layer's tree, whose plain tar has so many bytes. Best effort: it can be made again.
@@ -118,16 +121,11 @@ impl<V: TreeView> TreeView for OneSource<V> {
 
     fn node(&self, id: NodeId) -> Result<Cow<'_, Node>, TreeError> {
         let node = self.view.node(id)?;
-        let is_file = matches!(&node.kind, Kind::File { extents, .. } if !extents.is_empty());
-        if !is_file {
+        if node.kind.data().next().is_none() {
             return Ok(node);
         }
         let mut node = node.into_owned();
-        if let Kind::File { extents, .. } = &mut node.kind {
-            for extent in extents.iter_mut().filter(|extent| extent.source != Source::HOLE) {
-                extent.source = self.source;
-            }
-        }
+        node.kind.data_mut().for_each(|extent| extent.source = self.source);
         Ok(Cow::Owned(node))
     }
 

@@ -9,6 +9,7 @@ use ply_store::{Container, ContainerLock, Store};
 use ply_tree::Source;
 use rayon::prelude::*;
 
+use super::bytes::make_plain;
 use super::layer_tree::identity;
 use super::upper::Upper;
 use super::{Files, Layer, LayerBytes, LayerTree};
@@ -16,7 +17,6 @@ use crate::measure::RegionCursor;
 use crate::select::{Meant, nameless_view};
 use crate::transfer::{BLOCK, RegionReader};
 use crate::view::View;
-use crate::workers::each;
 use crate::{Engine, Error};
 
 /// What files are opened for.
@@ -80,9 +80,14 @@ impl Engine<'_> {
         }
     }
 
-    /// The files of an image, whatever a container may be called, for whoever will read all content.
-    pub(crate) fn image_files(&self, wanted: &str, platform: Option<&Platform>) -> Result<Files, Error> {
-        self.files_below_name(Need::Content, split_down(wanted), platform)
+    /// The files of an image, whatever a container may be called.
+    pub(crate) fn image_files(
+        &self,
+        need: Need,
+        wanted: &str,
+        platform: Option<&Platform>,
+    ) -> Result<Files, Error> {
+        self.files_below_name(need, split_down(wanted), platform)
     }
 
     fn files_below_name(
@@ -140,7 +145,7 @@ impl Engine<'_> {
     pub(crate) fn open_layers(&self, need: Need, located: Located) -> Result<Files, Error> {
         let Located { view, bytes, store } = located;
         if need == Need::Content {
-            each(self.threads(), &bytes, || (), |(), bytes| bytes.plain().map(drop))?;
+            make_plain(self.threads(), &bytes)?;
         }
         let of = view.layers.len();
         let layers = bytes

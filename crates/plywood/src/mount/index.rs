@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
 
-use ply_erofs::{ErofsError, Form, Image, Slot, encode};
+use ply_erofs::{ErofsError, Form, Slot, encode};
 use ply_image::ChainId;
 use ply_layer::Compression;
 use ply_overlay::{keep, merge};
@@ -12,8 +12,7 @@ use ply_store::Store;
 use ply_tree::Source;
 
 use super::placed::{Place, Placed};
-use crate::files::{IndexFile, Located, Need, unnamed};
-use crate::workers::each;
+use crate::files::{Located, Need, intact, make_plain, unnamed};
 use crate::{Engine, Error};
 
 /// An index in a file, and the files that its data lies in.
@@ -35,14 +34,14 @@ impl Engine<'_> {
     /// The index of an image. Compressed layers of the store are inflated, once; others are refused.
     pub(super) fn index(&self, located: Located) -> Result<Index, Error> {
         match &located.store {
-            Some(_) => each(self.threads(), &located.bytes, || (), |(), bytes| bytes.plain().map(drop))?,
+            Some(_) => make_plain(self.threads(), &located.bytes)?,
             None => all_plain(&located)?,
         }
         let data = Data::of(&located)?;
         let chain = located.view.layers.last().map(|layer| layer.chain_id);
         // One for each layer: what is kept serves them all, whatever they were stored as.
         let kept = located.store.clone().zip(chain);
-        if let Some(file) = kept.as_ref().and_then(|(store, chain)| intact(store, chain, &data.slots)) {
+        if let Some(file) = kept.as_ref().and_then(|(store, chain)| kept_union(store, chain, &data.slots)) {
             return Ok(Index { file, data: data.files, warnings: Vec::new() });
         }
         let files = self.open_layers(Need::Headers, located)?;
@@ -108,16 +107,15 @@ impl Data {
 }
 
 /// The index that the store keeps of a union, if it is whole, and of these layers.
-fn intact(store: &Store, chain: &ChainId, slots: &[Slot]) -> Option<File> {
+fn kept_union(store: &Store, chain: &ChainId, slots: &[Slot]) -> Option<File> {
     let file = store.union_index(chain)?;
-    let image = Image::open(IndexFile(file.try_clone().ok()?)).ok()?;
     // Sizes are told in blocks.
     let is_of = |known: &Slot, slot: &Slot| {
         known.digest == slot.digest && known.size == slot.size.next_multiple_of(512)
     };
-    let is_ours =
-        image.slots().len() == slots.len() && image.slots().iter().zip(slots).all(|(a, b)| is_of(a, b));
-    (image.form() == Form::Root && is_ours && image.verify().is_ok()).then_some(file)
+    let are_ours =
+        |known: &[Slot]| known.len() == slots.len() && known.iter().zip(slots).all(|(a, b)| is_of(a, b));
+    intact(file.try_clone().ok()?, Form::Root, are_ours).map(|_| file)
 }
 
 /// What cannot be mounted can be unpacked.
