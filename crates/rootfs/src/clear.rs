@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use ply_tree::path;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, chmod, openat, renameat, unlinkat};
 use rustix::io::Errno;
@@ -17,6 +18,40 @@ use crate::root::{DIRECTORY, Root};
 pub fn empty(directory: &Path) -> Result<(), RootfsError> {
     let root = Root::open(directory)?;
     clear(root.fd.as_fd()).map_err(root.io("empty", b""))
+}
+
+/// Takes away what a clean path names below a directory, a directory with all it holds: where it stands, since an overlay
+/// moves no directory that has something below it.
+///
+/// # Errors
+/// [`RootfsError::Io`] where something cannot be taken away, or is not there.
+pub fn remove(root: &Path, path: &[u8]) -> Result<(), RootfsError> {
+    let root = Root::open(root)?;
+    let gone = || -> rustix::io::Result<()> {
+        // A directory is met twice: to be emptied, and empty.
+        let mut ahead = vec![(path.to_vec(), false)];
+        while let Some((path, is_empty)) = ahead.pop() {
+            let (above, name) = path::split(&path).ok_or(Errno::INVAL)?;
+            let parent = root.open_below(above, OFlags::RDONLY | OFlags::DIRECTORY)?;
+            if is_empty {
+                unlinkat(&parent, name, AtFlags::REMOVEDIR)?;
+                continue;
+            }
+            match unlinkat(&parent, name, AtFlags::empty()) {
+                Err(Errno::ISDIR) => {}
+                done => {
+                    done?;
+                    continue;
+                }
+            }
+            let directory = writable(parent.as_fd(), name)?;
+            let within = list(directory.as_fd())?;
+            ahead.push((path.clone(), true));
+            ahead.extend(within.into_iter().map(|found| (path::join(&path, &found.name), false)));
+        }
+        Ok(())
+    };
+    gone().map_err(root.io("remove", path))
 }
 
 /// Empties a directory. Directories found on the way are first moved up into it, so that none is ever deeper than one

@@ -5,6 +5,8 @@ mod clear;
 mod content;
 mod error;
 mod fill;
+#[cfg(feature = "fuse")]
+mod fuse;
 mod list;
 mod make;
 mod mark;
@@ -20,9 +22,11 @@ mod warning;
 mod way;
 mod xattr;
 
-pub use clear::empty;
+pub use clear::{empty, remove};
 pub use error::RootfsError;
-pub use mount::{Detached, Live, MountError, can_mount, unmount};
+#[cfg(feature = "fuse")]
+pub use fuse::{Served, unmount_by_helper};
+pub use mount::{Detached, Live, LoopDevice, MountError, can_mount, unmount};
 pub use owner::Owners;
 pub use scan::{Files, Scan, Style, scan, scan_name};
 pub use unpack::{Options, Progress, Unpacked, unpack};

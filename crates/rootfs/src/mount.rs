@@ -1,20 +1,24 @@
-//! EROFS images mounted by the kernel: metadata in one file, file data in others, and nothing copied.
+//! Mounts by the kernel: EROFS images, whose file data lies in other files, and overlays of them, with nothing copied.
 //!
 //! By `fsopen`, `fsconfig`, `fsmount` and `move_mount` (Linux 5.2): `mount(2)` has one page for all options. Whatever is
 //! handed over is named by its open file, since a value has 255 bytes and a path may have more.
 
-use std::fs::File;
+mod context;
+mod index;
+mod loops;
+mod overlay;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
 use ply_tree::path::printable;
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags, open, statx};
 use rustix::io::Errno;
-use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
-    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
-};
+use rustix::mount::{MoveMountFlags, OpenTreeFlags, UnmountFlags, move_mount, open_tree};
+
+pub use index::can_mount;
+pub use loops::LoopDevice;
 
 /// Why something was not mounted, or not unmounted.
 #[derive(Debug, thiserror::Error)]
@@ -28,11 +32,29 @@ pub enum MountError {
         /// The system's word.
         source: io::Error,
     },
+    /// The kernel has no overlayfs.
+    #[error("this kernel mounts no overlay: it takes CONFIG_OVERLAY_FS")]
+    NoOverlay {
+        /// The system's word.
+        source: io::Error,
+    },
     /// The kernel takes no image from the file system that the index lies in; from another it may.
     #[error(
         "the kernel takes no index from here: the file system is in memory or an overlay, or the kernel is older than Linux 6.12"
     )]
     IndexPlace,
+    /// FUSE cannot be had: there is no `/dev/fuse`, or no program `fusermount3` for who is not root.
+    #[error("cannot mount through FUSE")]
+    Fuse {
+        /// The system's word.
+        source: io::Error,
+    },
+    /// A file cannot be made a loop device.
+    #[error("cannot make a loop device")]
+    Loop {
+        /// The system's word.
+        source: io::Error,
+    },
     /// The kernel refused.
     #[error("cannot {doing}{}", said(log))]
     Refused {
@@ -66,42 +88,12 @@ pub struct Live {
     pub devices: bool,
 }
 
-/// Asks the kernel for nothing but whether it can mount EROFS, and may here.
-///
-/// # Errors
-/// [`MountError::NotPermitted`], [`MountError::NoErofs`].
-pub fn can_mount() -> Result<(), MountError> {
-    Context::new().map(drop)
-}
-
-/// A mount that stands nowhere yet; it goes when it is dropped.
+/// A mount that stands nowhere yet, and goes when this is dropped. Once it is attached it stays, and is in use for as long as
+/// this is there.
 #[derive(Debug)]
 pub struct Detached(OwnedFd);
 
 impl Detached {
-    /// Mounts, read-only, an EROFS image with the files that its data lies in, in their order.
-    ///
-    /// # Errors
-    /// See [`MountError`].
-    pub fn new(index: &File, data: &[&File], live: Live) -> Result<Self, MountError> {
-        let context = Context::new()?;
-        context.set("source", index.as_fd())?;
-        for file in data {
-            context.set("device", file.as_fd())?;
-        }
-        fsconfig_set_flag(context.0.as_fd(), "ro").map_err(context.refused("set up a mount"))?;
-        fsconfig_create(context.0.as_fd()).map_err(|errno| match errno {
-            Errno::NOTBLK => MountError::IndexPlace,
-            errno => context.refused("mount the index")(errno),
-        })?;
-        let mut attributes = MountAttrFlags::MOUNT_ATTR_RDONLY;
-        attributes.set(MountAttrFlags::MOUNT_ATTR_NOSUID, !live.suid);
-        attributes.set(MountAttrFlags::MOUNT_ATTR_NODEV, !live.devices);
-        fsmount(context.0.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
-            .map(Self)
-            .map_err(context.refused("mount the index"))
-    }
-
     /// The same again of what is mounted over a directory: one file system, whose files the kernel caches once. `None` where
     /// what shows there is not the mount with this number.
     #[must_use]
@@ -132,7 +124,7 @@ impl Detached {
     ///
     /// # Errors
     /// The kernel refuses.
-    pub fn attach(self, directory: BorrowedFd<'_>) -> Result<(), MountError> {
+    pub fn attach(&self, directory: BorrowedFd<'_>) -> Result<(), MountError> {
         let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
         move_mount(self.0.as_fd(), "", directory, "", flags).map_err(|errno| match errno {
             Errno::PERM => MountError::NotPermitted,
@@ -152,45 +144,6 @@ fn number(file: &OwnedFd) -> io::Result<u64> {
         return Err(io::ErrorKind::Unsupported.into());
     }
     Ok(found.stx_mnt_id)
-}
-
-/// A mount in the making.
-struct Context(OwnedFd);
-
-impl Context {
-    fn new() -> Result<Self, MountError> {
-        fsopen("erofs", FsOpenFlags::FSOPEN_CLOEXEC).map(Self).map_err(|errno| match errno {
-            Errno::PERM => MountError::NotPermitted,
-            errno => MountError::NoErofs { source: errno.into() },
-        })
-    }
-
-    fn set(&self, key: &str, file: BorrowedFd<'_>) -> Result<(), MountError> {
-        let name = format!("/proc/self/fd/{}", file.as_raw_fd());
-        fsconfig_set_string(self.0.as_fd(), key, name).map_err(self.refused("set up a mount"))
-    }
-
-    fn refused(&self, doing: &'static str) -> impl FnOnce(Errno) -> MountError {
-        move |errno| match errno {
-            Errno::PERM => MountError::NotPermitted,
-            errno => MountError::Refused { doing, log: self.log(), source: errno.into() },
-        }
-    }
-
-    /// What the kernel said: a message a read, until there is none.
-    fn log(&self) -> Vec<String> {
-        let (mut lines, mut buffer) = (Vec::new(), [0; 1024]);
-        // The kernel keeps eight.
-        while let Ok(len @ 1..) = rustix::io::read(&self.0, &mut buffer[..])
-            && lines.len() < 8
-        {
-            let line = String::from_utf8_lossy(buffer.get(..len).unwrap_or_default());
-            // `e erofs: …`, `w`, `i`: how bad it is, and by whom.
-            let line = line.trim_end();
-            lines.push(line.split_once(' ').map_or(line, |(_, message)| message).to_owned());
-        }
-        lines
-    }
 }
 
 /// Unmounts what stands over a directory; links are not followed.

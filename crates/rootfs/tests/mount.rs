@@ -56,7 +56,7 @@ impl Place {
     }
 
     fn mount(&self) -> Result<Detached, MountError> {
-        Detached::new(&self.index, &[&self.data], Live::default())
+        Detached::index(&self.index, &[&self.data], Live::default())
     }
 
     fn on(&self) -> std::path::PathBuf {
@@ -80,6 +80,7 @@ fn files_are_read_where_they_lie() {
     let (mounted, directory) = (place.mount().unwrap(), File::open(&on).unwrap());
     let id = mounted.id().unwrap();
     mounted.attach(directory.as_fd()).unwrap();
+    drop(mounted);
     assert_eq!(std::fs::read(on.join("file")).unwrap(), b"xxxxxx");
     assert_eq!(std::fs::metadata(on.join("file")).unwrap().mode() & 0o7777, 0o4755);
     let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
@@ -100,6 +101,7 @@ fn files_are_read_where_they_lie() {
     std::fs::create_dir(&elsewhere).unwrap();
     let _guard = Guard(&elsewhere);
     again.attach(File::open(&elsewhere).unwrap().as_fd()).unwrap();
+    drop(again);
     let device = |path: &Path| std::fs::metadata(path).unwrap().dev();
     assert_eq!(device(&elsewhere), device(&on));
 
@@ -118,7 +120,7 @@ fn files_are_read_where_they_lie() {
 #[test]
 fn what_is_no_index_of_these_files_is_refused() {
     let Some(place) = Place::new() else { return };
-    let refused = |index: &File, data: &[&File]| match Detached::new(index, data, Live::default()) {
+    let refused = |index: &File, data: &[&File]| match Detached::index(index, data, Live::default()) {
         Err(MountError::Refused { source, .. }) => {
             assert_eq!(source.kind(), std::io::ErrorKind::InvalidInput);
         }

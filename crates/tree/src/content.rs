@@ -37,6 +37,19 @@ impl<'a> Content<'a> {
     pub fn new(sources: &'a dyn Sources, extents: &'a [Extent], size: u64) -> Self {
         Self { sources, extents, done: 0, left: size }
     }
+
+    /// The same without its first bytes; nothing of it is read.
+    #[must_use]
+    pub fn after(mut self, mut bytes: u64) -> Self {
+        bytes = bytes.min(self.left);
+        self.left -= bytes;
+        self.done += bytes;
+        while let Some((extent, others)) = self.extents.split_first().filter(|(e, _)| e.len <= self.done) {
+            self.done -= extent.len;
+            self.extents = others;
+        }
+        self
+    }
 }
 
 impl Read for Content<'_> {
