@@ -286,6 +286,11 @@ impl Store {
             }
             lock => lock?,
         };
+        // Whoever mounts one holds that lock as well.
+        if let Some(mount) = self.mounts_of(&container.id)?.first() {
+            let (name, at) = (container.name.clone(), mount.directory.clone());
+            return Err(StoreError::Mounted { name, at }.into());
+        }
         if !self.unpublish_container(&folder, container)? {
             return Ok(false);
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ply_digest::Digest;
-use ply_image::{ChainId, DiffId};
+use ply_image::DiffId;
 
 use crate::Store;
 
@@ -75,18 +75,18 @@ impl Store {
         bytes
     }
 
-    /// The index of a union of layers, where one is kept. Whether it is intact, and what it means, is for the caller to find
-    /// out.
+    /// The index of a union of layers, where one is kept: by its ChainID, or for layers that are not of this store by whatever
+    /// tells them apart from all others. Whether it is intact, and what it means, is for the caller to find out.
     #[must_use]
-    pub fn union_index(&self, chain: &ChainId) -> Option<File> {
-        File::open(self.layout.union_index(chain)).ok()
+    pub fn union_index(&self, of: &Digest) -> Option<File> {
+        File::open(self.layout.union_index(of)).ok()
     }
 
     /// Keeps an index of a union of layers, in the place of one that may be there: written beside, synced, and renamed.
     /// `None` in a store that cannot be written.
     #[must_use]
-    pub fn keep_union_index(&self, chain: &ChainId, index: &[u8]) -> Option<File> {
-        self.keep_index(&self.layout.union_index(chain), index).ok()
+    pub fn keep_union_index(&self, of: &Digest, index: &[u8]) -> Option<File> {
+        self.keep_index(&self.layout.union_index(of), index).ok()
     }
 
     fn keep_index(&self, path: &Path, index: &[u8]) -> io::Result<File> {

@@ -62,6 +62,14 @@ pub enum StoreError {
         /// Who has it.
         by: crate::ContainerId,
     },
+    /// A container is mounted.
+    #[error("the container {name} is mounted over {}", at.display())]
+    Mounted {
+        /// The container.
+        name: String,
+        /// Where.
+        at: PathBuf,
+    },
     /// A document of an image could not be used.
     #[error(transparent)]
     Document(#[from] DocumentError),

@@ -86,8 +86,8 @@ impl Layout {
         self.root.join("ply/unions")
     }
 
-    pub(crate) fn union_index(&self, chain: &ply_image::ChainId) -> PathBuf {
-        self.unions().join(format!("{}.erofs", chain.0.hex()))
+    pub(crate) fn union_index(&self, of: &Digest) -> PathBuf {
+        self.unions().join(format!("{}.erofs", of.hex()))
     }
 
     pub(crate) fn mounts(&self) -> PathBuf {

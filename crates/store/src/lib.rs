@@ -20,5 +20,5 @@ pub use containers::{Container, ContainerFolder, ContainerId, ContainerLock, is_
 pub use error::StoreError;
 pub use index_file::{Entry, Names};
 pub use ingest::{Ingest, IngestBlob};
-pub use mounts::{Mount, MountTable, MountedFile};
+pub use mounts::{Mount, MountTable, MountedFile, Way};
 pub use store::{Hold, Store};

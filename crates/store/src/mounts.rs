@@ -1,5 +1,5 @@
-//! Mounts of images: records of what stands where. A record keeps the blobs of its image from being collected for as long as
-//! the mount is there, whoever unmounts it, and however.
+//! Mounts of images and containers: records of what stands where. A record keeps the blobs of its image from being collected
+//! for as long as the mount is there, whoever unmounts it, and however.
 
 use std::fs;
 use std::io;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::io as io_error;
 use crate::lock::{self, Mode};
 use crate::store::{Hold, sync_folder};
-use crate::{Store, StoreError};
+use crate::{ContainerId, Store, StoreError};
 
 /// A mount, as its record tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,8 +25,14 @@ pub struct Mount {
     pub boot: String,
     /// The directory it stands over, absolute and over no link.
     pub directory: PathBuf,
-    /// The image, as somebody called it.
+    /// The image or container, as somebody called it.
     pub image: String,
+    /// The container, where it is one's.
+    #[serde(default)]
+    pub container: Option<ContainerId>,
+    /// What shows it.
+    #[serde(default)]
+    pub way: Way,
     /// The image's ID: the digest of its config.
     pub image_id: Digest,
     /// The layers that are mounted; none of an image that has none.
@@ -42,6 +48,30 @@ pub struct Mount {
     pub files: Vec<MountedFile>,
     /// The blobs that stay for its sake: manifest, config and layers.
     pub blobs: Vec<Digest>,
+}
+
+/// What shows a mount's files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// The kernel, from the files as they lie.
+    #[default]
+    Kernel,
+    /// The kernel, from loop devices over them.
+    Loop,
+    /// A process of ours, asked by the kernel.
+    Fuse,
+}
+
+impl Mount {
+    /// Whether the kernel would call it so: the kind of its file system.
+    fn is_of_kind(&self, kind: &str) -> bool {
+        match (self.container, self.way) {
+            (Some(_), _) => kind == "overlay",
+            (None, Way::Fuse) => kind == "fuse" || kind.starts_with("fuse."),
+            (None, Way::Kernel | Way::Loop) => kind == "erofs",
+        }
+    }
 }
 
 /// A file that a mount reads from, and that is not ours.
@@ -70,7 +100,7 @@ impl Store {
         mount: &Mount,
         attach: impl FnOnce() -> Result<(), E>,
     ) -> Result<(), E> {
-        self.write_mount(mount)?;
+        self.record_standing(mount)?;
         let attached = attach();
         if attached.is_err() {
             let _ = fs::remove_file(self.layout.mount(mount.id));
@@ -78,7 +108,11 @@ impl Store {
         attached
     }
 
-    fn write_mount(&self, mount: &Mount) -> Result<(), StoreError> {
+    /// Writes the record of a mount down that stands already: one that has no number before.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn record_standing(&self, mount: &Mount) -> Result<(), StoreError> {
         self.create()?;
         let folder = self.layout.mounts();
         fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
@@ -116,6 +150,16 @@ impl Store {
         let path = self.layout.mount(mount.id);
         fs::remove_file(&path).map_err(io_error("remove", &path))?;
         sync_folder(&self.layout.mounts())
+    }
+
+    /// Where a container is mounted.
+    ///
+    /// # Errors
+    /// As [`mounts`](Self::mounts).
+    pub fn mounts_of(&self, container: &ContainerId) -> Result<Vec<Mount>, StoreError> {
+        let mut mounts = self.mounts()?;
+        mounts.retain(|mount| mount.container == Some(*container));
+        Ok(mounts)
     }
 
     /// The blobs that mounts keep; `None` where nobody can say.
@@ -161,8 +205,8 @@ impl Store {
 #[derive(Debug)]
 pub struct MountTable {
     boot: String,
-    /// Numbers and directories of all that is EROFS, in the order in which one may lie over another; of others no number.
-    mounts: Vec<(Option<u64>, PathBuf)>,
+    /// In the order in which one may lie over another.
+    mounts: Vec<Line>,
 }
 
 impl MountTable {
@@ -187,26 +231,41 @@ impl MountTable {
     /// Whether a mount is among them.
     #[must_use]
     pub fn holds(&self, mount: &Mount) -> bool {
-        let is_it = |(id, at): &(Option<u64>, PathBuf)| *id == Some(mount.id) && *at == mount.directory;
+        let is_it =
+            |line: &Line| line.id == mount.id && line.at == mount.directory && mount.is_of_kind(&line.kind);
         mount.boot == self.boot && self.mounts.iter().any(is_it)
+    }
+
+    /// The number of the topmost mount over a directory.
+    #[must_use]
+    pub fn top(&self, directory: &Path) -> Option<u64> {
+        self.mounts.iter().rfind(|line| line.at == directory).map(|line| line.id)
     }
 
     /// Whether something else stands over a mount, so that its directory shows that.
     #[must_use]
     pub fn is_covered(&self, mount: &Mount) -> bool {
-        let last = self.mounts.iter().rfind(|(_, at)| *at == mount.directory);
-        last.is_some_and(|(id, _)| *id != Some(mount.id))
+        self.top(&mount.directory).is_some_and(|id| id != mount.id)
     }
 }
 
+/// A mount, by its line.
+#[derive(Debug, PartialEq, Eq)]
+struct Line {
+    id: u64,
+    at: PathBuf,
+    /// The kind of its file system.
+    kind: String,
+}
+
 /// A line of `/proc/self/mountinfo` (proc(5)): `36 35 98:0 /root /mnt rw,noatime master:1 - ext3 /dev/root rw`.
-fn line(line: &[u8]) -> Option<(Option<u64>, PathBuf)> {
+fn line(line: &[u8]) -> Option<Line> {
     let mut fields = line.split(|byte| *byte == b' ');
     let id = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
     let at = unescape(fields.nth(3)?);
     let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
     let at = PathBuf::from(std::ffi::OsString::from_vec(at));
-    Some(((kind == b"erofs").then_some(id), at))
+    Some(Line { id, at, kind: String::from_utf8_lossy(kind).into_owned() })
 }
 
 /// Blanks, tabs, line ends and backslashes are `\040` and so on.
@@ -234,21 +293,25 @@ mod tests {
 
     #[test]
     fn lines_of_mountinfo() {
-        let check = |text: &str, expect: Option<(Option<u64>, &str)>| {
-            assert_eq!(line(text.as_bytes()), expect.map(|(id, at)| (id, PathBuf::from(at))), "{text}");
+        let check = |text: &str, expect: Option<(u64, &str, &str)>| {
+            let expect = expect.map(|(id, at, kind)| Line { id, at: at.into(), kind: kind.to_owned() });
+            assert_eq!(line(text.as_bytes()), expect, "{text}");
         };
         // The example of proc(5), and what Linux 6.18 shows.
         check(
             "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue",
-            Some((None, "/mnt2")),
+            Some((36, "/mnt2", "ext3")),
         );
         check(
             "512 28 0:61 / /srv/a\\040b\\134c ro,nosuid,nodev,relatime - erofs /proc/self/fd/5 ro,user_xattr,acl",
-            Some((Some(512), "/srv/a b\\c")),
+            Some((512, "/srv/a b\\c", "erofs")),
         );
-        check("36 35 98:0 /mnt1 /mnt2 rw master:1 propagate_from:2 - erofs x ro", Some((Some(36), "/mnt2")));
+        check(
+            "36 35 98:0 /mnt1 /mnt2 rw master:1 propagate_from:2 - fuse.ply x ro",
+            Some((36, "/mnt2", "fuse.ply")),
+        );
         check("", None);
         check("36 35 98:0 /mnt1", None);
-        check("36 35 98:0 / /a\\9 ro - erofs x ro", Some((Some(36), "/a\\9")));
+        check("36 35 98:0 / /a\\9 ro - erofs x ro", Some((36, "/a\\9", "erofs")));
     }
 }
