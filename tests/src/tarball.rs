@@ -22,6 +22,18 @@ impl Tarball {
         self.member(EntryType::Regular, name, "", content.as_ref())
     }
 
+    /// Adds a program.
+    #[must_use]
+    pub fn program(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        let mut header = Header::new_ustar();
+        header.set_mode(0o755);
+        header.set_size(content.as_ref().len() as u64);
+        let mut builder = Builder::new(&mut self.bytes);
+        builder.append_data(&mut header, name, content.as_ref()).unwrap();
+        std::mem::forget(builder);
+        self
+    }
+
     /// Adds a folder.
     #[must_use]
     pub fn folder(self, name: &str) -> Self {

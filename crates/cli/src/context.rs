@@ -35,6 +35,11 @@ impl Context {
         Ok(Self { store, threads: global.threads, bars: Bars::new(interrupted) })
     }
 
+    /// Where the store is.
+    pub(crate) fn store(&self) -> &std::path::Path {
+        &self.store
+    }
+
     /// Whether somebody pressed Ctrl-C.
     pub(crate) fn interrupted(&self) -> bool {
         self.bars.interrupted()

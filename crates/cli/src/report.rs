@@ -192,10 +192,16 @@ fn hint(error: &Error) -> Option<String> {
             Some(Error::Mount(MountError::NotPermitted)) => {
                 return Some(". `ply unpack` needs no privilege".to_owned());
             }
+            Some(Error::Mount(MountError::Fuse { .. })) => {
+                return Some(
+                    ". It takes /dev/fuse, and fusermount3 of the package fuse3; `ply unpack` needs neither"
+                        .to_owned(),
+                );
+            }
             Some(Error::Mount(MountError::Refused { log, .. })) if log.is_empty() => {
                 return Some(". `dmesg` may say why".to_owned());
             }
-            Some(Error::Mount(MountError::IndexPlace)) => {
+            Some(Error::Mount(MountError::IndexPlace | MountError::Loop { .. })) => {
                 return Some(". With TMPDIR in a folder on a disk it can be mounted".to_owned());
             }
             Some(Error::NotInArchive { names, .. }) if !names.is_empty() => {

@@ -22,7 +22,10 @@ use ply_tree::{Last, TreeView, path};
 
 pub use commit::Commit;
 pub use copy::{Copied, Options};
+pub(crate) use host::{is_work, sweep};
 pub use look::{Looked, Sizes};
+
+use host::HostGround;
 
 use crate::files::{Files, LayerNumber, Need};
 use crate::select::Meant;
@@ -43,7 +46,15 @@ pub struct Create {
 struct Changing {
     container: Container,
     files: Files,
-    upper: Upper,
+    place: Place,
+}
+
+/// Where a container's layer is written.
+enum Place {
+    /// Where it lies.
+    Layer(Upper),
+    /// Where it is mounted: the kernel would not see what is done beside it.
+    Mount(HostGround),
 }
 
 impl Engine<'_> {
@@ -140,7 +151,8 @@ impl Engine<'_> {
         }
     }
 
-    /// Removes a container and all that was changed in it; by `force` and its ID, one whose record is damaged as well.
+    /// Removes a container and all that was changed in it; by `force` one that is mounted, and by its ID one whose record is
+    /// damaged, as well.
     ///
     /// # Errors
     /// There is none, somebody uses it, or it cannot be removed.
@@ -154,6 +166,10 @@ impl Engine<'_> {
         let none = || Error::NoSuchContainer { wanted: crate::error::shown(wanted) };
         match self.container(wanted) {
             Ok(container) => {
+                if force {
+                    let mounts = self.store.mounts_of(&container.id)?;
+                    mounts.iter().rev().try_for_each(|mount| self.end(mount))?;
+                }
                 let was_there = self.store.remove_container(&container, empty)?;
                 was_there.then_some(()).ok_or_else(none)
             }
@@ -179,24 +195,45 @@ impl Engine<'_> {
         let Some((above, _)) = path::split(&found.path) else {
             return Err(Error::Misuse(format!("the root of {} cannot be deleted", container.name)));
         };
+        let upper = match &changing.place {
+            Place::Layer(upper) => upper,
+            Place::Mount(ground) => {
+                return ply_rootfs::remove(ground.root(), &found.path).map_err(changing.files.failed());
+            }
+        };
         match changing.files.by_name(&lower, &found.path)? {
             Some(_) => {
-                changing.upper.copy_up(&lower, above).map_err(changing.files.failed())?;
-                changing.upper.whiteout(&found.path).map_err(changing.files.failed())
+                upper.copy_up(&lower, above).map_err(changing.files.failed())?;
+                upper.whiteout(&found.path).map_err(changing.files.failed())
             }
-            None => changing.upper.remove(&found.path).map(drop).map_err(changing.files.failed()),
+            None => upper.remove(&found.path).map(drop).map_err(changing.files.failed()),
         }
     }
 
     /// Opens a container to be changed.
     fn change(&self, container: &Container) -> Result<Changing, Error> {
-        let lock = self.locked(container, self.store.change_container(&container.id))?;
+        let lock = self.change_container(container)?;
         let files = self.files_of_container(Need::Headers, container, lock)?;
         let folder = self.store.container_folder(&container.id);
-        let upper = Upper::open(&folder.upper(), &folder.work(), &ply_rootfs::Options::default());
-        let upper = upper.map_err(files.failed())?;
-        upper.sweep().map_err(files.failed())?;
-        Ok(Changing { container: container.clone(), files, upper })
+        let place = match self.mount_of(container)? {
+            Some(mount) => {
+                sweep(&mount.directory).map_err(files.failed())?;
+                Place::Mount(HostGround::within(&mount.directory).map_err(files.failed())?)
+            }
+            None => {
+                sweep(&folder.upper()).map_err(files.failed())?;
+                let upper = Upper::open(&folder.upper(), &folder.work(), &ply_rootfs::Options::default());
+                let upper = upper.map_err(files.failed())?;
+                upper.sweep().map_err(files.failed())?;
+                Place::Layer(upper)
+            }
+        };
+        Ok(Changing { container: container.clone(), files, place })
+    }
+
+    /// Keeps everybody else from a container.
+    pub(crate) fn change_container(&self, container: &Container) -> Result<ContainerLock, Error> {
+        self.locked(container, self.store.change_container(&container.id))
     }
 
     /// Opens a container to be read; nobody changes it meanwhile.

@@ -22,11 +22,11 @@ use ply_overlay::Stack;
 use ply_tree::{Content, Extent, Found, Kind, Last, Node, Source, Tree, TreeView, find};
 
 pub use bytes::LayerBytes;
-pub(crate) use bytes::{make_plain, unnamed};
+pub(crate) use bytes::{make_plain, unnamed, verify};
 pub use cat::kind;
 pub use du::HiddenFile;
-pub use layer_tree::LayerTree;
-pub(crate) use layer_tree::intact;
+pub use layer_tree::{DiskFile, LayerTree};
+pub(crate) use layer_tree::{identity, intact};
 pub use listing::{Entry, Scope};
 pub use log::Log;
 pub(crate) use open::{Located, Need, split_down};

@@ -3,4 +3,5 @@
 
 mod commit;
 mod copy;
+mod mounted;
 mod pair;

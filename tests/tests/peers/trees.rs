@@ -134,20 +134,23 @@ fn ours(ply: &Ply, image: &str) -> [(&'static str, Filesystem); 2] {
     [("unpacked", unpacked), ("exported", exported)]
 }
 
-/// The kernel shows of an image that is mounted, from the store or straight from an archive, what is unpacked of it.
+/// An image that is mounted, from the store or straight from an archive, by the kernel, from loop devices or through FUSE,
+/// shows what is unpacked of it.
 fn mounts_show(ply: &Ply, image: &str, unpacked: &Filesystem) {
     if !mounts_images() {
         return;
     }
     ply.ok(["save", "-o", "saved.tar", image]);
     for from in [image.to_owned(), format!("docker-archive:saved.tar:{image}")] {
-        let (ran, mounted) = Mounted::try_image(ply, &[&from], "mounted");
-        assert_eq!(ran.code, Some(0), "{from}: {}", ran.stderr);
-        let differences = unpacked.differences(&Filesystem::on_disk(mounted.path()));
-        let shown: Vec<String> = differences.iter().take(20).map(ToString::to_string).collect();
-        assert!(shown.is_empty(), "{from}: unpacked and mounted: {shown:#?}");
-        eprintln!("{from}, mounted beside unpacked: {} entries", unpacked.entries.len());
-        ply.ok(["umount", "mounted"]);
+        for way in [&[][..], &["--loop"], &["--fuse"]] {
+            let (ran, mounted) = Mounted::try_image(ply, &[way, &[&from]].concat(), "mounted");
+            assert_eq!(ran.code, Some(0), "{from} {way:?}: {}", ran.stderr);
+            let differences = unpacked.differences(&Filesystem::on_disk(mounted.path()));
+            let shown: Vec<String> = differences.iter().take(20).map(ToString::to_string).collect();
+            assert!(shown.is_empty(), "{from} {way:?}: unpacked and mounted: {shown:#?}");
+            eprintln!("{from} {way:?}, mounted beside unpacked: {} entries", unpacked.entries.len());
+            ply.ok(["umount", "mounted"]);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::complete::{images, mounted, subjects};
+use crate::complete::{mounted, subjects};
 
 /// List the files of an image
 ///
@@ -185,13 +185,16 @@ pub(crate) struct Unpack {
     pub(crate) dir: PathBuf,
 }
 
-/// Mount the root filesystem of an image, read-only, with nothing unpacked; alone, list what is mounted
+/// Mount the root filesystem of an image, read-only, or of a container; alone, list what is mounted
 ///
-/// By the kernel, as root. Of an image that is not loaded the archive itself is what is mounted: its layers must be plain, it
-/// must not change meanwhile, and its content is not compared with its digests.
+/// Nothing is unpacked: an index of the files is mounted, over the layers as they lie. Of an image that is not loaded the
+/// archive itself is what is mounted: its layers must be plain, or kept with --cache; it must not change meanwhile, and its
+/// content is compared with its digests only with --verify. What is written into a container comes to lie in its own layer.
+///
+/// As root by the kernel; else, or where the kernel cannot, through FUSE, by a process that ends with the mount.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  ply mount app:1 /mnt\n  ply mount docker-archive:app.tar /mnt && ls /mnt/etc"
+    after_help = "Examples:\n  ply mount app:1 /mnt\n  ply mount docker-archive:app.tar /mnt && ls /mnt/etc\n  ply mount try /mnt && chroot /mnt apt-get update && ply umount /mnt && ply commit try app:2"
 )]
 pub(crate) struct Mount {
     /// Let set-user-ID bits and file capabilities work
@@ -200,21 +203,39 @@ pub(crate) struct Mount {
     /// Let device files work
     #[arg(long, requires = "image")]
     pub(crate) dev: bool,
+    /// Hash the layers first, and compare them with their digests
+    #[arg(long, requires = "image")]
+    pub(crate) verify: bool,
+    /// Of an image that is not loaded: make plain tars of compressed layers, and keep them in the store
+    #[arg(long, requires = "image")]
+    pub(crate) cache: bool,
+    /// Through FUSE, whatever the kernel can
+    #[arg(long, requires = "image", conflicts_with = "in_loops")]
+    pub(crate) fuse: bool,
+    /// From loop devices, wherever the files lie
+    #[arg(long = "loop", id = "in_loops", requires = "image")]
+    pub(crate) in_loops: bool,
+    /// Through FUSE, and serve it until it is unmounted
+    #[arg(long, requires = "image", conflicts_with = "in_loops")]
+    pub(crate) foreground: bool,
+    /// Serve it, and say on stdout when it is there
+    #[arg(long, hide = true, requires = "image")]
+    pub(crate) serve: bool,
     /// Which platform of an image with several
     #[arg(long, value_name = "OS/ARCH", requires = "image")]
     pub(crate) platform: Option<String>,
     /// JSON, of the list
     #[arg(long, conflicts_with = "image")]
     pub(crate) json: bool,
-    /// The image; IMAGE~2 is the image two layers down
-    #[arg(value_name = "IMAGE", requires = "dir", add = images())]
+    /// The image, or a container; IMAGE~2 is the image two layers down
+    #[arg(value_name = "IMAGE|CONTAINER", requires = "dir", add = subjects())]
     pub(crate) image: Option<String>,
     /// Where to: a directory; what is in it is hidden meanwhile
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,
 }
 
-/// Unmount images
+/// Unmount images and containers
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  ply umount /mnt\n  ply umount /srv/one /srv/two")]
 pub(crate) struct Umount {

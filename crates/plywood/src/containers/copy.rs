@@ -16,7 +16,7 @@ use super::host::{HostGround, HostSource};
 use super::merge::{Ground, What, merge};
 use super::place::{self, Target, means_content};
 use super::tarball::Tarball;
-use super::{Changing, below};
+use super::{Changing, Place, below};
 use crate::files::Files;
 use crate::watch::TaskProgress;
 use crate::{Engine, Error};
@@ -124,9 +124,13 @@ impl Engine<'_> {
         what: &What<'_>,
         target: &[u8],
     ) -> Result<Copied, Error> {
+        let progress = TaskProgress::alone(self.watch, &changing.container.name, None);
+        let upper = match &changing.place {
+            Place::Layer(upper) => upper,
+            Place::Mount(ground) => return merge(what, target, ground, &progress),
+        };
         let below = below(&changing.files)?;
-        let ground = ContainerGround { changing, stack, below: &below };
-        merge(what, target, &ground, &TaskProgress::alone(self.watch, &changing.container.name, None))
+        merge(what, target, &LayerGround { upper, files: &changing.files, stack, below: &below }, &progress)
     }
 
     /// Copies a file or directory of a container or an image to this machine.
@@ -257,31 +261,31 @@ impl TreeView for Owned<'_> {
 }
 
 /// A container's layer, over its image.
-struct ContainerGround<'a> {
-    changing: &'a Changing,
+struct LayerGround<'a> {
+    upper: &'a Upper,
+    files: &'a Files,
     stack: &'a Stack<'a>,
     below: &'a Stack<'a>,
 }
 
-impl Ground for ContainerGround<'_> {
+impl Ground for LayerGround<'_> {
     fn upper(&self) -> &Upper {
-        &self.changing.upper
+        self.upper
     }
 
     fn is_directory(&self, path: &[u8]) -> Result<Option<bool>, Error> {
-        let files = &self.changing.files;
-        let found = files.by_name(self.stack, path)?;
-        found.map(|id| Ok(self.stack.node(id).map_err(files.failed())?.is_directory())).transpose()
+        let found = self.files.by_name(self.stack, path)?;
+        found.map(|id| Ok(self.stack.node(id).map_err(self.files.failed())?.is_directory())).transpose()
     }
 
     fn copy_up(&self, path: &[u8]) -> Result<(), Error> {
-        self.upper().copy_up(self.below, path).map(drop).map_err(|error| self.failed(error))
+        self.upper.copy_up(self.below, path).map(drop).map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: RootfsError) -> Error {
         match error {
             RootfsError::Stopped => Error::Interrupted,
-            error => self.changing.files.failed()(error),
+            error => self.files.failed()(error),
         }
     }
 }

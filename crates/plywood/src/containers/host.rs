@@ -119,10 +119,11 @@ impl HostGround {
         Ok((Self::within(above).map_err(at(to))?, name.as_bytes().to_vec()))
     }
 
-    fn within(root: &Path) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    /// Below a directory.
+    pub(super) fn within(root: &Path) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let root = fs::canonicalize(root)?;
         let work = (0..1000)
-            .map(|number| root.join(format!(".ply-cp-{}-{number}", std::process::id())))
+            .map(|number| root.join(format!("{WORK}{}-{number}", std::process::id())))
             .find_map(|work| match fs::create_dir(&work) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
                 made => Some(made.map(|()| work)),
@@ -132,6 +133,35 @@ impl HostGround {
         let how = ply_rootfs::Options { owners: Owners::Real, ..ply_rootfs::Options::default() };
         let upper = Upper::open(&root, &work, &how).inspect_err(|_| drop(fs::remove_dir(&work)))?;
         Ok(Self { upper, root, work })
+    }
+}
+
+/// What the name of a directory to work in begins with; the process and a number follow.
+const WORK: &str = ".ply-cp-";
+
+/// Whether a name is that of a directory to work in.
+pub(crate) fn is_work(name: &[u8]) -> bool {
+    let numbers = std::str::from_utf8(name).ok().and_then(|name| name.strip_prefix(WORK)?.split_once('-'));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    numbers.is_some_and(|(process, number)| is_number(process) && is_number(number))
+}
+
+/// Takes away the directories to work in that those left who were killed while they wrote to a container where it is mounted.
+/// Nobody else may be at work there.
+pub(crate) fn sweep(root: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    for entry in fs::read_dir(root)? {
+        let name = entry?.file_name();
+        if is_work(name.as_bytes()) {
+            ply_rootfs::remove(root, name.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+impl HostGround {
+    /// The directory.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 }
 

@@ -42,6 +42,23 @@ impl LayerBytes {
         Ok(Self { diff_id, packed, compression, store, plain })
     }
 
+    /// Keeps a plain tar that is made in a store, or takes the one that it has.
+    pub(crate) fn keep_in(&mut self, store: &Store) -> Result<(), Error> {
+        if self.plain.get().is_none()
+            && let Some(file) = store.made_plain_tar(&self.diff_id)
+        {
+            let made = whole(Arc::new(file)).map_err(Error::within(format!("layer {}", self.diff_id)))?;
+            let _ = self.plain.set(made);
+        }
+        self.store = Some(store.clone());
+        Ok(())
+    }
+
+    /// Whether its plain tar is none of ours: it lies where somebody else put it.
+    pub(crate) fn is_as_found(&self) -> bool {
+        self.store.is_none() || self.compression == Compression::None
+    }
+
     /// The layer as it is stored.
     pub(super) const fn packed(&self) -> &Region {
         &self.packed
@@ -141,6 +158,14 @@ pub(crate) fn make_plain<'a>(
     each(threads, &packed, || (), |(), bytes| bytes.plain().map(drop))
 }
 
+/// Hashes the plain tars of layers, several at once, and compares them with their DiffIDs.
+///
+/// # Errors
+/// A layer is damaged, or somebody said stop.
+pub(crate) fn verify(threads: usize, layers: &[LayerBytes], progress: &dyn Progress) -> Result<(), Error> {
+    each(threads, layers, || (), |(), bytes| bytes.verify(progress))
+}
+
 impl Files {
     /// Makes the plain tars of layers by their numbers, counted from 0; what is no layer of the image has none.
     ///
@@ -176,8 +201,7 @@ impl Files {
     /// # Errors
     /// A layer is damaged, or somebody said stop.
     pub(crate) fn verify(&self, skip: usize, threads: usize, progress: &dyn Progress) -> Result<(), Error> {
-        let layers = self.bytes.get(skip..).unwrap_or_default();
-        each(threads, layers, || (), |(), bytes| bytes.verify(progress))
+        verify(threads, self.bytes.get(skip..).unwrap_or_default(), progress)
     }
 
     /// Bytes of the plain tars of all layers but the lowest few.

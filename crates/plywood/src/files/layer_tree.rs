@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ply_digest::Digest;
@@ -17,7 +18,7 @@ pub enum LayerTree {
     /// In memory.
     Read(Tree),
     /// In an index on disk; only what is asked for is read.
-    Kept(Box<OneSource<Image<IndexFile>>>),
+    Kept(Box<OneSource<Image<DiskFile>>>),
 }
 
 impl std::fmt::Debug for LayerTree {
@@ -32,7 +33,7 @@ impl std::fmt::Debug for LayerTree {
 /// What tells a layer that is not loaded apart from all others: the file it lies in, as it is now, and the place there. Nobody
 /// has hashed it, so that its DiffID is only what somebody says. `None` where the file changed so lately that it could
 /// change again and show the same times.
-pub(super) fn identity(region: &Region) -> Option<Digest> {
+pub(crate) fn identity(region: &Region) -> Option<Digest> {
     /// Kernels count a file's times in ticks, some filesystems in seconds.
     const SETTLED: Duration = Duration::from_secs(2);
     let found = region.file.metadata().ok()?;
@@ -46,16 +47,16 @@ pub(super) fn identity(region: &Region) -> Option<Digest> {
 }
 
 /// An index that the store keeps, if all of its bytes are those that were written, for this use and of these layers.
-pub(crate) fn intact(file: File, form: Form, is_of: impl Fn(&[Slot]) -> bool) -> Option<Image<IndexFile>> {
-    let image = Image::open(IndexFile(file)).ok()?;
+pub(crate) fn intact(file: File, form: Form, is_of: impl Fn(&[Slot]) -> bool) -> Option<Image<DiskFile>> {
+    let image = Image::open(DiskFile(Arc::new(file))).ok()?;
     (image.form() == form && is_of(image.slots()) && image.verify().is_ok()).then_some(image)
 }
 
-/// A file that an index lies in.
-#[derive(Debug)]
-pub struct IndexFile(File);
+/// An open file, to be read at any place.
+#[derive(Debug, Clone)]
+pub struct DiskFile(pub(crate) Arc<File>);
 
-impl ReadAt for IndexFile {
+impl ReadAt for DiskFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.0.read_at(buffer, offset)
     }

@@ -134,11 +134,20 @@ impl Engine<'_> {
     }
 
     pub(crate) fn files_below(&self, need: Need, container: &Container, down: usize) -> Result<Files, Error> {
+        self.open_layers(need, self.locate_container_below(container, down)?)
+    }
+
+    /// Where the layers of a container's image lie.
+    pub(crate) fn locate_container(&self, container: &Container) -> Result<Located, Error> {
+        self.locate_container_below(container, 0)
+    }
+
+    fn locate_container_below(&self, container: &Container, down: usize) -> Result<Located, Error> {
         let image = Image::read(&self.store, &container.manifest)?;
         let mut view = nameless_view(&self.store.catalog()?, image);
         shorten(&mut view, &container.name, down)?;
         let regions = self.stored_regions(&view)?;
-        self.open_layers(need, Located::new(view, regions, Some(self.store.clone()))?)
+        Located::new(view, regions, Some(self.store.clone()))
     }
 
     /// Reads every layer into a tree.

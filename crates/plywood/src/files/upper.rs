@@ -5,6 +5,7 @@ use ply_store::{Container, ContainerLock, Store};
 use ply_tree::{NodeId, ReadAt, Source, Sources, Tree};
 
 use crate::Error;
+use crate::containers::is_work;
 
 /// A container's own layer, as it lies on the disk.
 #[derive(Debug)]
@@ -33,6 +34,12 @@ impl Upper {
         let folder = store.container_folder(&container.id).upper();
         let place = format!("container {}", container.name);
         let (mut tree, files) = scan(&folder, &how).map_err(Error::within(&place))?;
+        // What a copy that was killed left where the container is mounted belongs to nobody.
+        let left: Vec<Vec<u8>> =
+            tree.children(Tree::ROOT).map(|(name, _)| name.to_vec()).filter(|name| is_work(name)).collect();
+        for name in left {
+            tree.unlink(Tree::ROOT, &name);
+        }
         let below = u32::try_from(below).map_err(Error::within(&place))?;
         renumber(&mut tree, below)
             .ok_or("holds more files than can be told apart")

@@ -1,16 +1,16 @@
-//! The files of an image that is not loaded: nobody keeps them as they are.
+//! What can become of a mount: above all of the files of an image that is not loaded, which nobody keeps as they are.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 
-use ply_store::MountedFile;
+use ply_store::{Mount, MountedFile, Way};
 
 use crate::Error;
 use crate::files::Located;
 
-/// What became of a file since it was mounted.
+/// What became of a file since it was mounted, or of the mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Since {
     /// It is as it was.
@@ -19,6 +19,8 @@ pub enum Since {
     Replaced,
     /// It was written to: the mount shows a mixture of what was and what is.
     Changed,
+    /// The process that served the mount is gone.
+    Unserved,
 }
 
 impl Since {
@@ -33,9 +35,14 @@ impl Since {
         }
     }
 
-    /// The worst that became of some files.
-    pub(super) fn of_all(known: &[MountedFile]) -> Self {
-        known.iter().map(Self::of).max().unwrap_or(Self::Same)
+    /// The worst that became of a mount.
+    pub(super) fn of_mount(mount: &Mount) -> Self {
+        let gone = rustix::io::Errno::NOTCONN.raw_os_error();
+        let is_gone = |error: io::Error| error.raw_os_error() == Some(gone);
+        if mount.way == Way::Fuse && std::fs::metadata(&mount.directory).is_err_and(is_gone) {
+            return Self::Unserved;
+        }
+        mount.files.iter().map(Self::of).max().unwrap_or(Self::Same)
     }
 }
 

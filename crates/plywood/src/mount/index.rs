@@ -1,18 +1,20 @@
-//! The index that is mounted: of the union of an image's layers, kept by the store where all of it is the store's own.
+//! The index that is mounted: of the union of an image's layers. The store keeps it by the union's ChainID; of an archive
+//! that is not loaded, by the identity of the file.
 
 use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
 
+use ply_digest::Digest;
 use ply_erofs::{ErofsError, Form, Slot, encode};
-use ply_image::ChainId;
+use ply_image::Region;
 use ply_layer::Compression;
 use ply_overlay::{keep, merge};
 use ply_store::Store;
 use ply_tree::Source;
 
 use super::placed::{Place, Placed};
-use crate::files::{Located, Need, intact, make_plain, unnamed};
+use crate::files::{Located, Need, identity, intact, make_plain, unnamed};
 use crate::{Engine, Error};
 
 /// An index in a file, and the files that its data lies in.
@@ -31,17 +33,19 @@ struct Data {
 }
 
 impl Engine<'_> {
-    /// The index of an image. Compressed layers of the store are inflated, once; others are refused.
-    pub(super) fn index(&self, located: Located) -> Result<Index, Error> {
-        match &located.store {
-            Some(_) => make_plain(self.threads(), &located.bytes)?,
-            None => all_plain(&located)?,
+    /// The index of an image. Compressed layers of the store, and with `cache` others, are inflated, once; without it others
+    /// are refused.
+    pub(super) fn index(&self, mut located: Located, cache: bool) -> Result<Index, Error> {
+        if cache && located.store.is_none() {
+            located.bytes.iter_mut().try_for_each(|bytes| bytes.keep_in(&self.store))?;
+        }
+        match located.store.is_some() || cache {
+            true => make_plain(self.threads(), &located.bytes)?,
+            false => all_plain(&located)?,
         }
         let data = Data::of(&located)?;
-        let chain = located.view.layers.last().map(|layer| layer.chain_id);
-        // One for each layer: what is kept serves them all, whatever they were stored as.
-        let kept = located.store.clone().zip(chain);
-        if let Some(file) = kept.as_ref().and_then(|(store, chain)| kept_union(store, chain, &data.slots)) {
+        let key = data.key(&located);
+        if let Some(file) = key.as_ref().and_then(|key| kept_union(&self.store, key, &data.slots)) {
             return Ok(Index { file, data: data.files, warnings: Vec::new() });
         }
         let files = self.open_layers(Need::Headers, located)?;
@@ -52,9 +56,9 @@ impl Engine<'_> {
         let odd = files.layers().iter().flat_map(|layer| layer.warnings.iter().cloned());
         let warnings: Vec<String> = odd.chain(left_out.iter().map(ToString::to_string)).collect();
         // It must be told each time: an index says nothing of it.
-        let file = kept
+        let file = key
             .filter(|_| warnings.is_empty())
-            .and_then(|(store, chain)| store.keep_union_index(&chain, &index))
+            .and_then(|key| self.store.keep_union_index(&key, &index))
             .map_or_else(|| self.unkept(&index), Ok)?;
         Ok(Index { file, data: data.files, warnings })
     }
@@ -74,7 +78,9 @@ fn all_plain(located: &Located) -> Result<(), Error> {
         Some((at, layer)) => {
             let of = located.bytes.len();
             let which = format!("layer {} of {of} ({})", at + 1, layer.diff_id.0.short());
-            Err(Error::Misuse(format!("{which} is compressed: `ply load` the image, then mount it")))
+            Err(Error::Misuse(format!(
+                "{which} is compressed: `ply load` the image, then mount it, or give --cache"
+            )))
         }
     }
 }
@@ -88,13 +94,13 @@ impl Data {
             let at = match known {
                 Some(at) => at,
                 None => {
-                    let size = region
-                        .file
-                        .metadata()
-                        .map_err(Error::within(format!("layer {}", layer.diff_id)))?
-                        .len();
-                    let is_layer = located.store.is_some();
-                    data.slots.push(Slot { digest: is_layer.then_some(layer.diff_id.0), size });
+                    let metadata = region.file.metadata();
+                    let size = metadata.map_err(Error::within(format!("layer {}", layer.diff_id)))?.len();
+                    // What lies where others put it may be anything, whatever its DiffID.
+                    let is_ours = located.store.is_some() || !bytes.is_as_found();
+                    let whole = || Region { file: Arc::clone(&region.file), offset: 0, len: size };
+                    let digest = if is_ours { Some(layer.diff_id.0) } else { identity(&whole()) };
+                    data.slots.push(Slot { digest, size });
                     data.files.push(Arc::clone(&region.file));
                     data.files.len() - 1
                 }
@@ -104,11 +110,23 @@ impl Data {
         }
         Ok(data)
     }
+
+    /// What tells the union apart from all others: of layers of the store their ChainID, whatever they were stored as; of
+    /// others the files that they lie in, and where. None where such a file changed so lately that it cannot be told apart.
+    fn key(&self, located: &Located) -> Option<Digest> {
+        if located.store.is_some() {
+            return located.view.layers.last().map(|layer| layer.chain_id.0);
+        }
+        let digests = self.slots.iter().map(|slot| slot.digest).collect::<Option<Vec<Digest>>>()?;
+        let lens = located.bytes.iter().map(|bytes| bytes.at_hand().0.len).collect::<Vec<_>>();
+        let said = format!("{digests:?} {:?} {lens:?}", self.places);
+        (!digests.is_empty()).then(|| Digest::of(said.as_bytes()))
+    }
 }
 
 /// The index that the store keeps of a union, if it is whole, and of these layers.
-fn kept_union(store: &Store, chain: &ChainId, slots: &[Slot]) -> Option<File> {
-    let file = store.union_index(chain)?;
+fn kept_union(store: &Store, key: &Digest, slots: &[Slot]) -> Option<File> {
+    let file = store.union_index(key)?;
     // Sizes are told in blocks.
     let is_of = |known: &Slot, slot: &Slot| {
         known.digest == slot.digest && known.size == slot.size.next_multiple_of(512)

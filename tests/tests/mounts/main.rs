@@ -1,14 +1,15 @@
-//! Images mounted by the kernel: what is seen, what is recorded, what is kept, and what is refused.
+//! Images and containers mounted: what is seen, what is recorded, what is kept, and what is refused.
+
+mod containers;
+mod ways;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::process::CommandExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ply_tests::{
-    Filesystem, Layout, Made, Mounted, Ply, Ran, Tarball, archive_of, binary, gzip, made, mounts_images,
-    named,
+    Filesystem, Layout, Made, Mounted, Ply, Ran, Tarball, archive_of, gzip, made, mounts_images, named,
 };
 use serde_json::Value;
 
@@ -196,7 +197,7 @@ fn mounts_are_listed_while_they_are_there() {
         .iter()
         .map(|said| said.as_object().unwrap().keys().cloned().collect())
         .collect::<Vec<Vec<_>>>();
-    assert_eq!(keys, vec![["image", "id", "dir", "from", "since"]; 2]);
+    assert_eq!(keys, vec![["image", "id", "dir", "container", "way", "from", "since"]; 2]);
     // What another program unmounts is not there either; nor what is of an earlier boot, or another mount by now.
     assert!(Command::new("umount").arg(ply.file("b")).status().unwrap().success());
     assert_eq!(listed(&ply).len(), 1);
@@ -316,15 +317,7 @@ fn a_store_in_memory() {
     let archive = archive(&ply);
     ply.ok(["load", "-q", "-i", archive.to_str().unwrap()]);
     for image in ["app:1", "docker-archive:app.tar"] {
-        let mut command = ply.command(["mount", image, "on"]);
-        let mounted = Mounted::over(&ply.file("on"));
-        fs::create_dir_all(mounted.path()).unwrap();
-        let ran: Ran = command.output().unwrap().into();
-        // Where temporary files lie in memory, too, it cannot be.
-        if ran.code != Some(0) {
-            refused(&ran, 1, "With TMPDIR in a folder on a disk it can be mounted");
-            continue;
-        }
+        let mounted = Mounted::image(&ply, &[image], "on");
         assert_eq!(fs::read_to_string(mounted.path().join("etc/motd")).unwrap(), "goodbye", "{image}");
         ply.ok(["umount", "on"]);
     }
@@ -363,8 +356,6 @@ fn what_cannot_be_mounted_is_refused() {
     let ply = loaded();
     ply.write("file", "");
     layout(&ply, "gzip", Some(gzip));
-    ply.ok(["create", "--name", "try", "app:1"]);
-    let container = ply.ok(["ps", "-aq"]);
     let check = |image: &str, directory: &str, code: i32, words: &str| {
         refused(&ply.run(["mount", image, directory]), code, words);
     };
@@ -374,9 +365,7 @@ fn what_cannot_be_mounted_is_refused() {
     check("app:1", "absent", 1, "absent: No such file or directory");
     check("app:1", "file", 1, "file: Not a directory");
     check("oci:gzip", "on", 2, "layer 1 of 2 (");
-    check("oci:gzip", "on", 2, "is compressed: `ply load` the image, then mount it");
-    check("try", "on", 2, "a container cannot be mounted yet");
-    check(&container, "on", 2, "a container cannot be mounted yet");
+    check("oci:gzip", "on", 2, "is compressed: `ply load` the image, then mount it, or give --cache");
     refused(&ply.run(["mount", "app:1"]), 2, "DIR");
     refused(&ply.run(["mount", "--suid"]), 2, "IMAGE");
     assert_eq!(records(&ply), [] as [PathBuf; 0]);
@@ -432,28 +421,6 @@ fn an_image_without_layers_is_an_empty_directory() {
 }
 
 #[test]
-fn it_takes_root() {
-    if !mounts_images() {
-        return;
-    }
-    let ply = loaded();
-    fs::create_dir(ply.file("on")).unwrap();
-    fs::set_permissions(ply.folder(), fs::Permissions::from_mode(0o755)).unwrap();
-    let copy = ply.file("ply");
-    // By another process: a file that is open for writing, in a child that another test starts, cannot be run.
-    assert!(Command::new("cp").arg(binary()).arg(&copy).status().unwrap().success());
-    let nobody = |image: &str| -> Ran {
-        let mut command = Command::new(&copy);
-        command.args(["--store", ply.store().to_str().unwrap(), "mount", image, "on"]);
-        command.current_dir(ply.folder()).uid(65534).gid(65534).output().unwrap().into()
-    };
-    for image in ["app:1", "docker-archive:app.tar"] {
-        refused(&nobody(image), 1, "this process may not mount: it takes root");
-    }
-    assert!(!Path::new(&ply.store().join("ply/unions")).exists());
-}
-
-#[test]
 fn two_hundred_layers() {
     if !mounts_images() {
         return;
@@ -473,4 +440,71 @@ fn two_hundred_layers() {
         assert_eq!(fs::read_dir(etc).unwrap().count(), 2, "{image}");
         ply.ok(["umount", "on"]);
     }
+}
+
+/// Of an image that is not loaded nobody has hashed anything, unless it is asked for.
+#[test]
+fn verified_on_request() {
+    if !mounts_images() {
+        return;
+    }
+    let ply = Ply::new();
+    let path = archive(&ply);
+    let whole = fs::read(&path).unwrap();
+    // The content of a file, in the middle of a layer.
+    let at = whole.windows(7).position(|bytes| bytes == b"goodbye").unwrap();
+    let mut damaged = whole.clone();
+    damaged[at] ^= 1;
+    fs::write(&path, &damaged).unwrap();
+    fs::create_dir(ply.file("on")).unwrap();
+    let image = "docker-archive:app.tar";
+    refused(&ply.run(["mount", "--verify", image, "on"]), 1, "hashes to sha256:");
+    assert_eq!(records(&ply), [] as [PathBuf; 0]);
+    let mounted = Mounted::image(&ply, &[image], "on");
+    assert_eq!(fs::read_to_string(mounted.path().join("etc/motd")).unwrap(), "foodbye");
+    ply.ok(["umount", "on"]);
+    fs::write(&path, &whole).unwrap();
+    for way in ["--suid", "--fuse"] {
+        let (ran, mounted) = Mounted::try_image(&ply, &["--verify", way, image], "on");
+        assert_eq!(
+            (ran.code, &*ran.stderr),
+            (Some(0), "ply: verified: 2 layers hash to what the config says\n")
+        );
+        assert_eq!(fs::read_to_string(mounted.path().join("etc/motd")).unwrap(), "goodbye");
+        ply.ok(["umount", "on"]);
+    }
+}
+
+#[test]
+fn plain_tars_are_kept_on_request() {
+    if !mounts_images() {
+        return;
+    }
+    let ply = loaded();
+    layout(&ply, "packed", Some(gzip));
+    let kept = || {
+        let folder = fs::read_dir(ply.store().join("ply/layers")).into_iter().flatten();
+        folder.filter(|entry| entry.as_ref().unwrap().path().extension().unwrap() == "tar").count()
+    };
+    for round in 0..2 {
+        let mounted = Mounted::image(&ply, &["--cache", "oci:packed"], "on");
+        assert_eq!(fs::read_to_string(mounted.path().join("etc/motd")).unwrap(), "goodbye");
+        assert_eq!(kept(), 2, "{round}");
+        ply.ok(["umount", "on"]);
+    }
+    // What is no layer of the config's is never kept.
+    let mut image = image();
+    image.layers[0][1024] ^= 1;
+    let mut layout = Layout::default();
+    let layers = image.layers.iter().map(|layer| gzip(layer)).collect();
+    let manifest = layout.image(&image, GZIP, layers);
+    fs::create_dir(ply.file("other")).unwrap();
+    layout.list(named(manifest, NAME, "docker.io/library/app:1")).write(&ply.file("other"));
+    let other = Ply::new();
+    let archive = archive(&other);
+    other.ok(["load", "-q", "-i", archive.to_str().unwrap()]);
+    fs::create_dir(other.file("on")).unwrap();
+    let from = format!("oci:{}", ply.file("other").display());
+    refused(&other.run(["mount", "--cache", &from, "on"]), 1, "hashes to sha256:");
+    assert!(!other.store().join("ply/layers").exists() || records(&other).is_empty());
 }
