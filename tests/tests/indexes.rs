@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use ply_tests::{Input, Ply, Tarball, archive_of, gzip, made};
+use ply_tests::{Input, Layout, Ply, Tarball, archive_of, gzip, made, named, zstd};
 
 /// What is asked of an image of the family, in all the ways there are.
 const QUESTIONS: [&[&str]; 14] = [
@@ -43,16 +43,89 @@ fn answers(ply: &Ply) -> Vec<Vec<u8>> {
 #[test]
 fn they_change_no_answer() {
     let ply = Ply::with_family();
-    assert_eq!(indexes(&ply), [] as [PathBuf; 0]);
     // Each question once with nothing kept, and then with all that was kept.
     let mut without = Vec::new();
     for args in QUESTIONS {
-        without.push(ply.run(args).stdout);
         fs::remove_dir_all(ply.store().join("ply/layers")).unwrap();
+        without.push(ply.run(args).stdout);
     }
     assert_eq!(answers(&ply), without);
     assert_eq!(indexes(&ply).len(), 6, "one a layer");
     assert_eq!(answers(&ply), without);
+}
+
+/// Made while a layer comes in, from whatever it comes, it is the one that is made of the layer later.
+#[test]
+fn they_come_with_the_layers() {
+    let contents = |ply: &Ply| -> Vec<(PathBuf, Vec<u8>)> {
+        let name = |path: &PathBuf| PathBuf::from(path.file_name().unwrap());
+        indexes(ply).iter().map(|path| (name(path), fs::read(path).unwrap())).collect()
+    };
+    let family = Ply::with_family();
+    let loaded = contents(&family);
+    assert_eq!(loaded.len(), 6, "one a layer");
+    fs::remove_dir_all(family.store().join("ply/layers")).unwrap();
+    answers(&family);
+    assert!(contents(&family) == loaded);
+
+    // A member that is a megabyte, and one that is kept in memory, come through a pipe on different ways.
+    let large = vec![b'x'; 3 << 20];
+    let image = made(vec![
+        Tarball::new().told("0 etc/motd hello").finish(),
+        Tarball::new().file("large", &large).finish(),
+        Tarball::new().file("middle", &large[..100_000]).finish(),
+    ]);
+    let packed = |pack: fn(&[u8]) -> Vec<u8>| {
+        let mut layout = Layout::default();
+        let layers = image.layers.iter().map(|layer| pack(layer)).collect();
+        let manifest = layout.image(&image, "application/vnd.oci.image.layer.v1.tar+gzip", layers);
+        layout.list(named(manifest, "io.containerd.image.name", "docker.io/library/app:1")).tar().finish()
+    };
+    let archives = [archive_of(&image, "app:1").finish(), packed(gzip), packed(zstd)];
+    let mut first = None;
+    for (at, archive) in archives.iter().enumerate() {
+        for input in [Input::File, Input::Pipe] {
+            let ply = Ply::new();
+            let archive = ply.write("app.tar", archive);
+            assert_eq!(ply.load(input, &archive, &[]).code, Some(0));
+            let found = contents(&ply);
+            assert_eq!(found.len(), 3, "{at} {input:?}");
+            assert!(*first.get_or_insert_with(|| found.clone()) == found, "{at} {input:?}");
+        }
+    }
+    // What is made here has one as well.
+    let ply = Ply::with_family();
+    let before = indexes(&ply).len();
+    ply.ok(["create", "--name", "try", "base:1"]);
+    ply.write("motd", "by hand");
+    ply.ok(["cp", "motd", "try:/motd"]);
+    ply.ok(["commit", "try", "try:1"]);
+    assert_eq!(indexes(&ply).len(), before + 1);
+    ply.ok(["squash", "-t", "flat:1", "app:1.1"]);
+    assert_eq!(indexes(&ply).len(), before + 2);
+    ply.ok(["export", "-o", "root.tar", "app:1.1"]);
+    ply.ok(["import", "root.tar", "imported:1"]);
+    assert!(indexes(&ply).len() >= before + 2);
+}
+
+/// What is not loaded leaves nothing behind; and what is no changeset is loaded, and is for who looks at it.
+#[test]
+fn none_of_what_is_not_loaded() {
+    let mut image = made(vec![Tarball::new().told("0 a a").finish(), Tarball::new().told("0 b b").finish()]);
+    image.layers[1][512] ^= 1;
+    let ply = Ply::new();
+    ply.write("app.tar", archive_of(&image, "app:1").finish());
+    let ran = ply.run(["load", "-i", "app.tar"]);
+    assert_eq!(ran.code, Some(1));
+    assert_eq!(indexes(&ply), [] as [PathBuf; 0]);
+    let odd = made(vec![
+        Tarball::new().told("1 hard > ../../outside").finish(),
+        Tarball::new().told("0 b b").finish(),
+    ]);
+    ply.write("odd.tar", archive_of(&odd, "odd:1").finish());
+    ply.ok(["load", "-q", "-i", "odd.tar"]);
+    assert_eq!(indexes(&ply).len(), 1);
+    assert_eq!(ply.run(["ls", "odd:1"]).code, Some(1));
 }
 
 #[test]

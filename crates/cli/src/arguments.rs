@@ -87,6 +87,11 @@ pub(crate) enum Verb {
     #[command(subcommand, disable_help_subcommand = true)]
     Image(Image),
     Check(Check),
+    Df(Df),
+    Prune(Prune),
+    /// The verbs of the store as Docker spells them under `system`
+    #[command(subcommand, disable_help_subcommand = true)]
+    System(System),
     /// Print a script that completes verbs, flags and images: `ply completion bash > FILE`, and source it
     Completion {
         /// Which shell
@@ -119,6 +124,8 @@ impl Verb {
             | Self::Commit(_)
             | Self::Tag(_)
             | Self::Mount(_)
+            | Self::Prune(_)
+            | Self::System(System::Prune(_))
             | Self::Container(_)
             | Self::Image(_) => "stopped; what was begun was undone",
             Self::Images(_)
@@ -136,6 +143,8 @@ impl Verb {
             | Self::Diff(_)
             | Self::Du(_)
             | Self::Ps(_)
+            | Self::Df(_)
+            | Self::System(System::Df(_))
             | Self::Completion { .. }
             | Self::Man { .. } => "stopped",
         }
@@ -154,6 +163,12 @@ pub(crate) enum Image {
     Tag(Tag),
     #[command(alias = "remove")]
     Rm(Rmi),
+    Prune(Prune),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum System {
+    Df(Df),
     Prune(Prune),
 }
 
@@ -389,11 +404,13 @@ pub(crate) struct Rmi {
     pub(crate) images: Vec<String>,
 }
 
-/// Remove images nobody needs
+/// Remove images nobody needs, and left-overs; or what can be made again
 ///
-/// Those without a name; with --all every image; with --keep all but the newest tags of each repository.
+/// Those without a name; with --all every image; with --keep all but the newest tags of each repository. What broken-off work
+/// left behind goes as well. With --cache only indexes and plain tars go, which are made again when they are needed.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ply image prune -f\n  ply image prune --keep 3 --dry-run")]
+#[command(after_help = "Examples:\n  ply prune -f\n  ply prune --keep 3 --dry-run\n  ply prune --cache")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Prune {
     /// Images with names too
     #[arg(short, long)]
@@ -404,12 +421,30 @@ pub(crate) struct Prune {
     /// Keep so many of the newest tags of each repository, and remove the others
     #[arg(long, value_name = "N", conflicts_with = "all")]
     pub(crate) keep: Option<usize>,
+    /// No images, but all indexes and plain tars: they are made again when they are needed
+    #[arg(long, conflicts_with_all = ["all", "keep", "filter"])]
+    pub(crate) cache: bool,
     /// Remove nothing; say what would go
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Do not ask
     #[arg(short, long)]
     pub(crate) force: bool,
+}
+
+/// Show what lies in the store, and how much of it can be had back
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply df\n  ply df -v")]
+pub(crate) struct Df {
+    /// Each image
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// Bytes, not rounded
+    #[arg(long)]
+    pub(crate) bytes: bool,
+    /// JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Hash everything again, and repair it from an archive

@@ -23,8 +23,8 @@ Files
   stat         Show all attributes of files of an image
   export       Write the files of an image as one flat tar
   unpack       Write the root filesystem of an image into a folder
-  mount        Mount the root filesystem of an image, with nothing unpacked; alone, list mounts
-  umount       Unmount images
+  mount        Mount an image or a container, with nothing unpacked; alone, list mounts
+  umount       Unmount images and containers
   log          Show what each layer did to a file
   du           Show what each layer adds and hides
   diff         Show what was changed in a container, or differs between images or layers
@@ -42,12 +42,13 @@ Containers
 Store
   tag          Give an image another name
   rmi          Remove names, and images with their last name
-  image prune  Remove images nobody needs
+  prune        Remove images nobody needs, left-overs, or what can be made again
   squash       Make one layer of an image's upper layers, or of all
   check        Hash everything again, and repair it from an archive
+  df           Show what lies in the store, and how much of it can be had back
 
 More
-  image ...    The same verbs as Docker spells them: image ls, image rm; container ls, container rm
+  image ...    The same verbs as Docker spells them: image ls, container rm, system df
   completion   Print a script that completes verbs, flags and images
   man          Write man pages
 

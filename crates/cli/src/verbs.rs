@@ -6,6 +6,7 @@ mod commit;
 mod cp;
 mod create;
 mod delete;
+mod df;
 mod diff;
 mod du;
 mod export;
@@ -36,7 +37,7 @@ mod unpack;
 
 use plywood::{Error, Platforms, Timestamp};
 
-use crate::arguments::{Image, OfContainer, Verb};
+use crate::arguments::{Image, OfContainer, System, Verb};
 use crate::context::Context;
 use crate::report::{Exit, Failure};
 
@@ -77,7 +78,10 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
         Verb::Squash(a) => squash::run(context, &a),
         Verb::Tag(a) | Verb::Image(Image::Tag(a)) => tag::run(context, &a),
         Verb::Rmi(a) | Verb::Image(Image::Rm(a)) => rmi::run(context, &a),
-        Verb::Image(Image::Prune(a)) => prune::run(context, &a),
+        Verb::Prune(a) | Verb::Image(Image::Prune(a)) | Verb::System(System::Prune(a)) => {
+            prune::run(context, &a)
+        }
+        Verb::Df(a) | Verb::System(System::Df(a)) => df::run(context, &a),
         Verb::Check(a) => check::run(context, &a),
         Verb::Completion { shell } => scripts::completion(&shell),
         Verb::Man { dir } => scripts::man(&dir),

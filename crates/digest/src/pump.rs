@@ -33,6 +33,11 @@ pub trait Feed: Send {
     /// # Errors
     /// Its own; the pump then stops, and gives it on.
     fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Self::Error>;
+
+    /// Is told the digest of all its bytes, once, by the thread that hashed the last of them, while others work on.
+    fn hashed(&mut self, digest: &Digest) {
+        let _ = digest;
+    }
 }
 
 /// How streams are pumped. All buffers together are `threads` × `lanes` × `block` bytes; nothing else grows.

@@ -130,6 +130,7 @@ impl Engine<'_> {
                 stored: None,
                 plain: None,
                 is_layer: true,
+                indexes: None,
             });
             of.push(damage);
         }
@@ -244,6 +245,7 @@ impl Engine<'_> {
                 stored: None,
                 plain: None,
                 is_layer: need.diff_id.is_some(),
+                indexes: None,
             });
         }
         for (digest, result) in of.into_iter().zip(self.transfer_each(jobs)?) {
@@ -284,6 +286,7 @@ impl Engine<'_> {
                 stored,
                 plain,
                 is_layer,
+                indexes: None,
             });
             blobs.push((blob, damage.digest));
         }

@@ -26,7 +26,7 @@ pub(crate) use bytes::{make_plain, unnamed, verify};
 pub use cat::kind;
 pub use du::HiddenFile;
 pub use layer_tree::{DiskFile, LayerTree};
-pub(crate) use layer_tree::{identity, intact};
+pub(crate) use layer_tree::{encode_layer, identity, intact};
 pub use listing::{Entry, Scope};
 pub use log::Log;
 pub(crate) use open::{Located, Need, split_down};
@@ -36,6 +36,7 @@ pub use patch::{LONGEST_TEXT, MOST_LINES, Patch};
 pub use ply_overlay::{
     Action, Differences, Efficiency, Event, How, LayerUsage, Origin, Removal, Usage, Version,
 };
+pub(crate) use upper::Upper;
 
 use crate::Error;
 use crate::view::{View, ViewLayer};
@@ -49,7 +50,7 @@ pub struct Files {
     layers: Vec<Layer>,
     bytes: Vec<LayerBytes>,
     /// Of a container: its own layer, the topmost.
-    upper: Option<upper::Upper>,
+    upper: Option<Upper>,
 }
 
 /// A layer as a changeset.

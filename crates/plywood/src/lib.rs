@@ -3,6 +3,7 @@
 pub mod change;
 pub mod check;
 pub mod containers;
+pub mod disk;
 mod engine;
 mod error;
 pub mod export;

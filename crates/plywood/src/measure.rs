@@ -10,7 +10,7 @@ use ply_tree::{Kind, Tree, walk};
 use rayon::prelude::*;
 
 use crate::Error;
-use crate::transfer::{BLOCK, Counter, RegionReader, content_of};
+use crate::transfer::{BLOCK, RegionReader, content_of};
 use crate::view::View;
 
 /// Counts the layers of a view that were not counted yet; gives back what was found out.
@@ -58,16 +58,19 @@ pub(crate) fn count(region: &Region) -> Result<LayerFacts, Box<dyn std::error::E
         return Ok(LayerFacts { content, plain: region.len });
     }
     let mut decoder = ply_layer::decoder(compression, reader, &ply_layer::Limits::default())?;
-    let mut counter = Counter::default();
+    let mut content = 0_u64;
+    let mut walker = ply_tar::Walker::new(ply_tar::Limits::default());
     let mut block = vec![0; BLOCK];
     let mut plain = 0;
     loop {
         let n = decoder.read(&mut block)?;
         if n == 0 {
-            return Ok(LayerFacts { content: counter.finish()?, plain });
+            walker.finish()?;
+            return Ok(LayerFacts { content, plain });
         }
         plain += n as u64;
-        counter.push(block.get(..n).unwrap_or_default())?;
+        let count = |entry: &ply_tar::Entry| content = content.saturating_add(content_of(entry));
+        walker.push(block.get(..n).unwrap_or_default(), count)?;
     }
 }
 

@@ -11,11 +11,11 @@ use ply_image::{
 };
 use ply_layer::Compression;
 use ply_reference::Reference;
-use ply_store::{Ingest, LayerFacts};
+use ply_store::Ingest;
 
 use crate::point::point;
 use crate::select::{Meant, descriptor};
-use crate::transfer::{Counter, Out, sniff};
+use crate::transfer::{Counter, Indexes, Out, sniff};
 use crate::{Engine, Error};
 
 /// A transaction in which an image is made of others and of new layers. Nothing of others is collected while it lives.
@@ -117,10 +117,11 @@ impl<'a> NewImage<'a> {
         write: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
     ) -> Result<NewLayer, Error> {
         let blob = self.ingest.blob(None)?;
+        let indexes = Indexes::new(&self.ingest);
         let mut passing = Passing {
             out: Out::of(&blob),
             hasher: Hasher::new(),
-            counter: Counter::default(),
+            counter: Counter::new(Some(&indexes)),
             progress,
             failed: None,
         };
@@ -131,9 +132,9 @@ impl<'a> NewImage<'a> {
         written?;
         let plain = hasher.len();
         let diff_id = DiffId(hasher.finalize());
-        let content = counter.finish().map_err(Error::within("the new layer"))?;
+        let facts = counter.finish(diff_id, plain).map_err(Error::within("the new layer"))?;
         self.ingest.finish(blob, diff_id.0);
-        self.ingest.learn(diff_id, LayerFacts { content, plain });
+        self.ingest.learn(diff_id, facts);
         let blob = Descriptor::new(layer_type(Compression::None), diff_id.0, plain);
         Ok(NewLayer { diff_id, blob })
     }
@@ -189,7 +190,7 @@ pub(crate) fn layer_type(compression: Compression) -> MediaType {
 struct Passing<'a> {
     out: Out,
     hasher: Hasher,
-    counter: Counter,
+    counter: Counter<'a>,
     progress: &'a dyn Progress,
     /// Why the bytes were stopped; the writer above sees only that they were.
     failed: Option<Error>,

@@ -1,8 +1,9 @@
-//! `image prune`: images nobody needs.
+//! `prune`: images nobody needs, and what can be made again.
 
 use std::collections::{HashMap, HashSet};
 
 use ply_digest::Digest;
+use ply_image::chain_ids;
 use ply_reference::Reference;
 
 use crate::list::{Filter, Row};
@@ -18,6 +19,8 @@ pub struct Options {
     pub filter: Filter,
     /// Keeps so many of the newest tags of each repository.
     pub keep: Option<usize>,
+    /// No images, but all that can be made again: indexes and plain tars.
+    pub cache: bool,
     /// Removes nothing; says what would go.
     pub dry_run: bool,
 }
@@ -38,6 +41,11 @@ impl Engine<'_> {
     /// # Errors
     /// Somebody uses the store for longer than thirty seconds; or it cannot be written.
     pub fn prune(&self, options: &Options) -> Result<Pruned, Error> {
+        if options.cache {
+            let would = || self.store.derived().iter().map(|file| file.size).sum();
+            let bytes = if options.dry_run { would() } else { self.store.drop_derived()? };
+            return Ok(Pruned { bytes, ..Pruned::default() });
+        }
         let rows = self.list(&options.filter)?;
         let kept = newest(&rows, options.keep);
         let all = options.all || options.keep.is_some();
@@ -69,7 +77,7 @@ impl Engine<'_> {
         Ok(pruned)
     }
 
-    /// The bytes only what goes reaches, and what is reached by nothing already.
+    /// The bytes only what goes reaches, and what is reached by nothing already; of what was derived, too.
     fn would_prune(&self, going: &[&Row]) -> Result<Pruned, Error> {
         let catalog = self.store.catalog()?;
         let names: HashSet<String> =
@@ -79,9 +87,12 @@ impl Engine<'_> {
             Some(name) => names.contains(name),
             None => record.facts.image.as_ref().is_some_and(|i| nameless.contains(&i.id)),
         };
-        let mut stays = HashSet::new();
+        let (mut stays, mut stacks) = (HashSet::new(), HashSet::new());
         for record in catalog.records().filter(|r| !goes(r)) {
             stays.extend(catalog.blobs(&record.facts.target));
+            let layers = record.facts.image.map(|image| image.layers).unwrap_or_default();
+            stacks.extend(chain_ids(&layers).into_iter().map(|chain| chain.0));
+            stacks.extend(layers.into_iter().map(|layer| layer.0));
         }
         let unreached = self.store.unreached()?;
         let lost: HashSet<Digest> = unreached.iter().map(|b| b.digest).collect();
@@ -95,7 +106,11 @@ impl Engine<'_> {
                 lost.contains(&b.digest) || (reached.contains(&b.digest) && !stays.contains(&b.digest))
             })
             .map(|b| b.size)
-            .sum();
+            .sum::<u64>();
+        let is_needed = |of: &Digest| stacks.contains(of) || stays.contains(of);
+        let derived =
+            self.store.derived().into_iter().filter(|file| !file.of.as_ref().is_some_and(is_needed));
+        let bytes = bytes + derived.map(|file| file.size).sum::<u64>() + self.store.left_over();
         let removed = going
             .iter()
             .map(|row| Removed {

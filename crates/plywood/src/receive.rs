@@ -12,10 +12,10 @@ use ply_archive::{ArchiveError, Member, MemberMap, Members};
 use ply_digest::{Digest, Hasher, Progress};
 use ply_image::{DiffId, Region};
 use ply_layer::Compression;
-use ply_store::{Ingest, IngestBlob, LayerFacts};
+use ply_store::{Ingest, IngestBlob};
 use ply_tar::{Entries, Kind, TarError, Trailer};
 
-use crate::transfer::{BLOCK, Counter, Failure, Inflated, Moved, Out, Plain, inflate, lock};
+use crate::transfer::{BLOCK, Counter, Failure, Indexes, Inflated, Moved, Out, Outs, Plain, inflate, lock};
 use crate::watch::TaskProgress;
 use crate::{Engine, Error};
 
@@ -105,6 +105,7 @@ impl Engine<'_> {
         let mut entries = Entries::new(stream, ply_archive::tar_limits());
         let mut received = Received { map: MemberMap::default(), held: Vec::new(), ended: false };
         let mut in_memory = 0;
+        let indexes = Indexes::new(ingest);
         let progress = TaskProgress::alone(self.watch, "archive", None);
         while let Some(entry) = entries.next_entry().map_err(ArchiveError::from)? {
             match entry.kind {
@@ -129,7 +130,7 @@ impl Engine<'_> {
                 entries.read_to_end(&mut bytes).map_err(unreadable(&name))?;
                 Held::Small(bytes)
             } else {
-                take_blob(ingest, &mut entries, entry.size, &name, &progress)?
+                take_blob(ingest, &indexes, &mut entries, entry.size, &name, &progress)?
             };
             received.map.file(&entry.path, received.held.len())?;
             received.held.push(held);
@@ -173,6 +174,7 @@ fn drain(rest: &mut impl Read, progress: &dyn Progress) -> Result<(), Error> {
 /// is no error: nobody may want it.
 fn take_blob(
     ingest: &Ingest,
+    indexes: &Indexes<'_>,
     content: &mut (impl Read + Send),
     size: u64,
     name: &str,
@@ -182,11 +184,13 @@ fn take_blob(
     let out = Out::of(&blob);
     let buffered = BufReader::with_capacity(BLOCK, content);
     let (compression, reader) = ply_layer::sniff(buffered).map_err(unreadable(name))?;
+    let counter = Counter::new(Some(indexes));
     let inflated = match compression {
-        Compression::None if size < THREAD => copy_here(reader, &out, name, progress)?,
-        Compression::None => copy(reader, &out, name, progress)?,
+        Compression::None if size < THREAD => copy_here(reader, &out, counter, name, progress)?,
+        Compression::None => copy(reader, &out, counter, name, progress)?,
         compression => {
-            let inflated = inflate(reader, compression, Some(&out), Plain::Out(None), progress);
+            let outs = Outs { stored: Some(&out), plain: Plain::Out(None), indexes: Some(indexes) };
+            let inflated = inflate(reader, compression, outs, progress);
             inflated.map_err(|failure| match failure {
                 Failure::Read(error) => unreadable(name)(error),
                 failure => failure.at(name),
@@ -203,32 +207,29 @@ fn take_blob(
 }
 
 /// What a plain member turned out to be.
-fn plain(size: u64, digest: Digest, counted: Result<Counter, TarError>) -> Inflated {
-    let moved = |content| Moved {
-        digest,
-        size,
-        diff_id: DiffId(digest),
-        compression: Compression::None,
-        facts: LayerFacts { content, plain: size },
-    };
-    Inflated { digest, size, layer: counted.and_then(Counter::finish).map(moved).map_err(Failure::Tar) }
+fn plain(size: u64, digest: Digest, counted: Result<Counter<'_>, TarError>) -> Inflated {
+    let diff_id = DiffId(digest);
+    let moved = |facts| Moved { digest, size, diff_id, compression: Compression::None, facts };
+    let facts = counted.and_then(|counter| counter.finish(diff_id, size));
+    Inflated { digest, size, layer: facts.map(moved).map_err(Failure::Tar) }
 }
 
 /// Reads, writes, hashes and counts on this thread: what is small is done before another one has begun.
 fn copy_here(
     mut content: impl Read,
     out: &Out,
+    counter: Counter<'_>,
     name: &str,
     progress: &dyn Progress,
 ) -> Result<Inflated, Error> {
-    let (mut hasher, mut counted) = (Hasher::new(), Ok(Counter::default()));
+    let (mut hasher, mut counted) = (Hasher::new(), Ok(counter));
     let mut block = vec![0; BLOCK];
     loop {
         let n = content.read(&mut block).map_err(unreadable(name))?;
         let bytes = block.get(..n).filter(|bytes| !bytes.is_empty());
         let Some(bytes) = bytes else { break };
         hasher.update(bytes);
-        counted = counted.and_then(|mut counter: Counter| counter.push(bytes).map(|()| counter));
+        counted = counted.and_then(|mut counter: Counter<'_>| counter.push(bytes).map(|()| counter));
         out.write(bytes).map_err(Error::within(format!("writing {name}")))?;
         if progress.advance(n as u64).is_break() {
             return Err(Error::Interrupted);
@@ -238,7 +239,13 @@ fn copy_here(
 }
 
 /// Reads and writes on this thread, hashes and counts on another.
-fn copy(mut content: impl Read, out: &Out, name: &str, progress: &dyn Progress) -> Result<Inflated, Error> {
+fn copy(
+    mut content: impl Read,
+    out: &Out,
+    counter: Counter<'_>,
+    name: &str,
+    progress: &dyn Progress,
+) -> Result<Inflated, Error> {
     let (to_hasher, blocks) = std::sync::mpsc::sync_channel::<Vec<u8>>(BLOCKS);
     let (back, free) = std::sync::mpsc::sync_channel(BLOCKS);
     for _ in 0..BLOCKS {
@@ -248,7 +255,7 @@ fn copy(mut content: impl Read, out: &Out, name: &str, progress: &dyn Progress) 
         let hashing = scope.spawn(move || {
             let mut hasher = Hasher::new();
             // A member that is no tar may be no layer; whether it is one is known at the end.
-            let mut counted = Ok(Counter::default());
+            let mut counted = Ok(counter);
             for block in blocks {
                 hasher.update(&block);
                 counted = counted.and_then(|mut counter| counter.push(&block).map(|()| counter));
@@ -342,7 +349,7 @@ impl Members for Received {
                     path: crate::error::shown(&member.name),
                     source,
                 };
-                let moved = small(bytes).map_err(failed)?;
+                let moved = small(bytes, None).map_err(failed)?;
                 Ok((moved.diff_id, moved.facts.plain))
             }
         }
@@ -350,11 +357,11 @@ impl Members for Received {
 }
 
 /// What a small layer is.
-pub(crate) fn small(bytes: &[u8]) -> io::Result<Moved> {
+pub(crate) fn small(bytes: &[u8], indexes: Option<&Indexes<'_>>) -> io::Result<Moved> {
     let compression = Compression::detect(bytes.get(..Compression::PREFIX.min(bytes.len())).unwrap_or(bytes));
     let mut plain =
         ply_layer::decoder(compression, bytes, &ply_layer::Limits::default()).map_err(io::Error::other)?;
-    let (mut hasher, mut counter) = (Hasher::new(), Counter::default());
+    let (mut hasher, mut counter) = (Hasher::new(), Counter::new(indexes));
     let mut block = vec![0; BLOCK];
     loop {
         let n = plain.read(&mut block)?;
@@ -365,15 +372,10 @@ pub(crate) fn small(bytes: &[u8]) -> io::Result<Moved> {
         hasher.update(bytes);
         counter.push(bytes).map_err(io::Error::other)?;
     }
-    let content = counter.finish().map_err(io::Error::other)?;
-    let facts = LayerFacts { content, plain: hasher.len() };
-    Ok(Moved {
-        digest: Digest::of(bytes),
-        size: bytes.len() as u64,
-        diff_id: DiffId(hasher.finalize()),
-        compression,
-        facts,
-    })
+    let plain = hasher.len();
+    let diff_id = DiffId(hasher.finalize());
+    let facts = counter.finish(diff_id, plain).map_err(io::Error::other)?;
+    Ok(Moved { digest: Digest::of(bytes), size: bytes.len() as u64, diff_id, compression, facts })
 }
 
 /// The members of a received archive, shared with whoever takes its blobs.

@@ -21,8 +21,8 @@ use ply_store::LayerFacts;
 use budget::Budget;
 use copy::head;
 pub(crate) use copy::{RegionReader, sniff};
-pub(crate) use counter::{Counter, content_of};
-pub(crate) use inflate::{Failure, Inflated, Plain, inflate};
+pub(crate) use counter::{Counter, Indexes, content_of};
+pub(crate) use inflate::{Failure, Inflated, Outs, Plain, inflate};
 pub(crate) use origin::Origin;
 pub(crate) use out::Out;
 
@@ -35,7 +35,7 @@ pub(crate) const BLOCK: usize = 128 << 10;
 /// Threads that copy plain blobs, at most: each has a block for every lane, 16 MiB in all, and no disk needs more.
 const COPIERS: usize = 32;
 /// Memory for all that are inflating at once: their buffers and windows.
-const INFLATING: u64 = 32 << 20;
+const INFLATING: u64 = 24 << 20;
 
 /// What the bytes of a blob must be.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,6 +62,8 @@ pub(crate) struct Job<'a> {
     pub(crate) plain: Option<Out>,
     /// Whether it is a layer, whose headers are walked to count its content.
     pub(crate) is_layer: bool,
+    /// Where the index of a layer goes.
+    pub(crate) indexes: Option<&'a Indexes<'a>>,
 }
 
 /// What a blob turned out to be.
@@ -129,7 +131,7 @@ impl Engine<'_> {
         let how = Pump { threads: self.threads().min(COPIERS), block: BLOCK, ..Pump::default() };
         // A feed that fails says so in its result, so that the others go on; only `Stopped` comes out here.
         match pump(feeds, &how, &()) {
-            Ok(done) => Ok(done.into_iter().map(|(feed, digest)| feed.finish(digest)).collect()),
+            Ok(done) => Ok(done.into_iter().map(|(feed, _)| feed.finish()).collect()),
             Err(PumpError::Stopped | PumpError::Feed { .. }) => Err(Error::Interrupted),
         }
     }
@@ -175,8 +177,9 @@ fn inflate_one(
     let from = job.from.open()?;
     let head = head(&from).map_err(Error::within(job.what.clone()))?;
     let _share = budget.take(inflate::BUFFERED + compression.memory(&head));
-    let plain = Plain::Out(job.plain.as_ref());
-    let moved = inflate(RegionReader::new(&from), compression, job.stored.as_ref(), plain, progress);
+    let outs =
+        Outs { stored: job.stored.as_ref(), plain: Plain::Out(job.plain.as_ref()), indexes: job.indexes };
+    let moved = inflate(RegionReader::new(&from), compression, outs, progress);
     let moved = moved.map_err(|e| e.at(&job.what))?.verified(&job.what, job.expected)?;
     Ok(moved)
 }

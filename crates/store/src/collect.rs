@@ -6,7 +6,7 @@ use ply_digest::Digest;
 use crate::error::io as io_error;
 use crate::index_file::read_index;
 use crate::lock::{self, Mode};
-use crate::{Catalog, Store, StoreError};
+use crate::{Catalog, DerivedFile, Store, StoreError};
 
 /// What was removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,7 +34,9 @@ impl Store {
         let reached = catalog.reached(self)?;
         let mut collected = self.remove_left_overs();
         let stacks = catalog.stacks();
-        collected.bytes += self.remove_derived(|of| stacks.contains(of) || reached.contains(of));
+        let is_needed =
+            |file: &DerivedFile| file.of.is_some_and(|of| stacks.contains(&of) || reached.contains(&of));
+        collected.bytes += self.remove_derived(is_needed);
         for blob in self.blobs()? {
             if !reached.contains(&blob.digest) {
                 self.remove(&blob.digest, blob.size, &mut collected)?;
@@ -71,6 +73,15 @@ impl Store {
         Ok(self.blobs()?.into_iter().filter(|blob| !reached.contains(&blob.digest)).collect())
     }
 
+    /// Bytes that broken-off transactions left behind.
+    #[must_use]
+    pub fn left_over(&self) -> u64 {
+        let ingests = fs::read_dir(self.layout.ingest()).into_iter().flatten().flatten();
+        let dead = ingests.filter(|entry| crate::ingest::is_dead(&entry.path()));
+        let files = dead.flat_map(|entry| fs::read_dir(entry.path()).into_iter().flatten().flatten());
+        files.map(|file| file.metadata().map_or(0, |metadata| metadata.len())).sum()
+    }
+
     fn reached(&self) -> Result<HashSet<Digest>, StoreError> {
         let catalog = Catalog::load(self, &read_index(&self.layout)?)?;
         catalog.reached(self)
@@ -87,6 +98,7 @@ impl Store {
     /// Whoever takes part in a transaction holds the lock that we hold alone: all of these are dead.
     fn remove_left_overs(&self) -> Collected {
         let mut collected = Collected::default();
+        collected.bytes += self.left_over();
         for entry in fs::read_dir(self.layout.ingest()).into_iter().flatten().flatten() {
             let path = entry.path();
             let gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };

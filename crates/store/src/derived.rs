@@ -9,7 +9,44 @@ use std::sync::Arc;
 use ply_digest::Digest;
 use ply_image::DiffId;
 
-use crate::Store;
+use crate::lock::{self, Mode};
+use crate::{Store, StoreError};
+
+/// A file that can be made again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DerivedFile {
+    /// What it is.
+    pub kind: DerivedKind,
+    /// What it is of: a DiffID, a ChainID, or what tells a layer or union apart that is not the store's.
+    pub of: Option<Digest>,
+    /// Bytes.
+    pub size: u64,
+    path: PathBuf,
+}
+
+/// What a derived file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DerivedKind {
+    /// The plain tar of a compressed layer.
+    PlainTar,
+    /// The index of a layer.
+    LayerIndex,
+    /// The index of a union of layers, to be mounted.
+    UnionIndex,
+    /// Left half made.
+    Unfinished,
+}
+
+impl DerivedKind {
+    fn of(name: &str, is_union: bool) -> (Self, Option<Digest>) {
+        let parts = name.split_once('.').and_then(|(hex, kind)| Some((Digest::from_hex(hex).ok()?, kind)));
+        match parts {
+            Some((of, "tar")) if !is_union => (Self::PlainTar, Some(of)),
+            Some((of, "erofs")) => (if is_union { Self::UnionIndex } else { Self::LayerIndex }, Some(of)),
+            _ => (Self::Unfinished, None),
+        }
+    }
+}
 
 impl Store {
     /// The plain tar of a layer, where it was made already.
@@ -56,23 +93,39 @@ impl Store {
         let _ = self.keep_index(&self.layout.layer_index(of), index);
     }
 
-    /// Removes derived files of layers and unions that are not among these, and what was left half made; gives the bytes they
-    /// took. What is in use stays readable for whoever has it open.
-    pub(crate) fn remove_derived(&self, stays: impl Fn(&Digest) -> bool) -> u64 {
-        let mut bytes = 0;
-        let folders = [self.layout.layers(), self.layout.unions()].map(fs::read_dir);
-        for entry in folders.into_iter().flatten().flatten().flatten() {
-            let name = entry.file_name();
-            let of = name.to_str().and_then(|name| name.split_once('.'));
-            let is_kept = |(hex, kind): (&str, &str)| {
-                matches!(kind, "tar" | "erofs") && Digest::from_hex(hex).is_ok_and(|digest| stays(&digest))
-            };
-            if !of.is_some_and(is_kept) {
-                let size = entry.metadata().map_or(0, |found| found.len());
-                bytes += if fs::remove_file(entry.path()).is_ok() { size } else { 0 };
+    /// All that is derived.
+    #[must_use]
+    pub fn derived(&self) -> Vec<DerivedFile> {
+        let folders = [(self.layout.layers(), false), (self.layout.unions(), true)];
+        let mut found = Vec::new();
+        for (folder, is_union) in folders {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let (name, path) = (entry.file_name(), entry.path());
+                let (kind, of) = DerivedKind::of(&name.to_string_lossy(), is_union);
+                let size = entry.metadata().map_or(0, |metadata| metadata.len());
+                found.push(DerivedFile { kind, of, size, path });
             }
         }
-        bytes
+        found
+    }
+
+    /// Removes derived files but those that stay; gives the bytes they took. What is in use stays readable for whoever has it
+    /// open.
+    pub(crate) fn remove_derived(&self, stays: impl Fn(&DerivedFile) -> bool) -> u64 {
+        let going = self.derived().into_iter().filter(|file| !stays(file));
+        going.filter(|file| fs::remove_file(&file.path).is_ok()).map(|file| file.size).sum()
+    }
+
+    /// Removes all that is derived: it is made again when somebody wants it. Gives the bytes that were freed.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] after thirty seconds.
+    pub fn drop_derived(&self) -> Result<u64, StoreError> {
+        if !self.keeps_derived() {
+            return Ok(0);
+        }
+        let _lock = lock::take(&self.layout.lock(), Mode::Exclusive)?;
+        Ok(self.remove_derived(|_| false))
     }
 
     /// The index of a union of layers, where one is kept: by its ChainID, or for layers that are not of this store by whatever

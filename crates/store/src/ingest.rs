@@ -26,6 +26,8 @@ pub struct Ingest {
     next: AtomicU64,
     finished: Mutex<Vec<(PathBuf, Digest)>>,
     facts: Mutex<Vec<(DiffId, LayerFacts)>>,
+    /// Layers whose index was written.
+    indexed: Mutex<Vec<DiffId>>,
     hold: Hold,
     #[expect(dead_code, reason = "its lock says that the transaction is under way")]
     alive: File,
@@ -73,8 +75,16 @@ impl Ingest {
             }
             // Somebody who sweeps may have been quicker than our lock.
             if let Some(alive) = lock_folder(&folder).map_err(io_error("lock", &folder))? {
-                let (finished, facts, next) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
-                return Ok(Self { store: store.clone(), folder, next, finished, facts, hold, alive });
+                return Ok(Self {
+                    store: store.clone(),
+                    folder,
+                    next: AtomicU64::new(0),
+                    finished: Mutex::default(),
+                    facts: Mutex::default(),
+                    indexed: Mutex::default(),
+                    hold,
+                    alive,
+                });
             }
         }
     }
@@ -133,6 +143,18 @@ impl Ingest {
         lock(&self.facts).push((layer, facts));
     }
 
+    /// Takes the index of a layer that came in. Best effort: it can be made again, and who opens it finds out whether it is
+    /// whole. So it is not made durable.
+    pub fn index(&self, of: DiffId, index: &[u8]) {
+        if fs::write(self.index_path(&of), index).is_ok() {
+            lock(&self.indexed).push(of);
+        }
+    }
+
+    fn index_path(&self, of: &DiffId) -> PathBuf {
+        self.folder.join(format!("{}.erofs", of.0.hex()))
+    }
+
     /// Makes every finished blob durable, moves it to its digest, and then lets `change` edit the names: all or
     /// nothing, with the names last.
     ///
@@ -151,7 +173,14 @@ impl Ingest {
             sync_folder(&self.store.layout.blobs())?;
         }
         let facts = std::mem::take(&mut *lock(&self.facts));
-        self.store.edit_held(&self.hold, &facts, change)
+        let changed = self.store.edit_held(&self.hold, &facts, change)?;
+        let indexed = std::mem::take(&mut *lock(&self.indexed));
+        if !indexed.is_empty() && fs::create_dir_all(self.store.layout.layers()).is_ok() {
+            for of in indexed {
+                let _ = fs::rename(self.index_path(&of), self.store.layout.layer_index(&of.0));
+            }
+        }
+        Ok(changed)
     }
 
     /// Moves a blob to its digest. Where one lies there already the two are the same, unless their sizes say
@@ -186,6 +215,11 @@ fn sweep(ingest: &Path) {
             let _ = fs::remove_dir_all(&path);
         }
     }
+}
+
+/// Whether nobody is at work on a transaction any more.
+pub(crate) fn is_dead(folder: &Path) -> bool {
+    lock_folder(folder).is_ok_and(|lock| lock.is_some())
 }
 
 /// The folder, locked; `None` where somebody else has it or has removed it.

@@ -17,6 +17,7 @@ pub use blobs::StoredBlob;
 pub use catalog::{Brief, Catalog, Facts, ImageFacts, LayerFacts, Match, Name, PlatformImage, Record};
 pub use collect::Collected;
 pub use containers::{Container, ContainerFolder, ContainerId, ContainerLock, is_container_name};
+pub use derived::{DerivedFile, DerivedKind};
 pub use error::StoreError;
 pub use index_file::{Entry, Names};
 pub use ingest::{Ingest, IngestBlob};

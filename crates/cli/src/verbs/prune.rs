@@ -16,9 +16,11 @@ pub(crate) fn run(context: &Context, arguments: &Prune) -> Outcome {
         all: arguments.all,
         filter: parse_filter(&arguments.filter)?,
         keep: arguments.keep,
+        cache: arguments.cache,
         dry_run: arguments.dry_run,
     };
-    if !arguments.force && !arguments.dry_run && !agreed(context, arguments)? {
+    // What can be made again nobody loses.
+    if !arguments.force && !arguments.dry_run && !arguments.cache && !agreed(context, arguments)? {
         return Ok(Exit::Done);
     }
     let pruned = context.engine()?.prune(&options)?;

@@ -150,10 +150,12 @@ impl<F: Feed> Worker<'_, F> {
     /// Puts feeds that have ended aside; whether there were any.
     fn retire(&mut self) -> bool {
         let before = self.lanes.len();
-        for Lane { job, buffer, .. } in self.lanes.extract_if(.., |lane| lane.ended) {
+        for Lane { mut job, buffer, .. } in self.lanes.extract_if(.., |lane| lane.ended) {
             self.shared.queue().end(job.alone);
             self.spare.push(buffer);
-            self.done.push((job.index, job.feed, job.hasher.finalize()));
+            let digest = job.hasher.finalize();
+            job.feed.hashed(&digest);
+            self.done.push((job.index, job.feed, digest));
         }
         if before > 0 && self.lanes.is_empty() {
             self.shared.queue().rest();

@@ -7,7 +7,7 @@ use ply_image::{Config, Document};
 use ply_store::Container;
 use serde::Deserialize;
 
-use crate::files::Need;
+use crate::files::Upper;
 use crate::measure::content;
 use crate::select::nameless_view;
 use crate::{Engine, Error, View};
@@ -76,10 +76,17 @@ impl Engine<'_> {
     /// # Errors
     /// Its layer or its image cannot be read.
     pub fn sizes(&self, container: &Container) -> Result<Sizes, Error> {
-        let files = self.files_of_container(Need::Headers, container, self.read_container(container)?)?;
-        let written = files.own().map_or(0, content);
+        let written = self.written(container)?;
         let image = ply_image::Image::read(&self.store, &container.manifest)?;
         Ok(Sizes { written, image: nameless_view(&self.store.catalog()?, image).size() })
+    }
+}
+
+impl Engine<'_> {
+    /// Bytes of file content that were written in a container.
+    pub(crate) fn written(&self, container: &Container) -> Result<u64, Error> {
+        let upper = Upper::read(&self.store, container, 0, self.read_container(container)?)?;
+        Ok(content(&upper.tree))
     }
 }
 

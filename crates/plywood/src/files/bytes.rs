@@ -12,7 +12,7 @@ use ply_store::Store;
 use ply_tree::{NodeId, ReadAt, Source, Sources, Tree, walk};
 
 use super::Files;
-use crate::transfer::{BLOCK, Expected, Out, Plain, RegionReader, inflate, sniff};
+use crate::transfer::{BLOCK, Expected, Out, Outs, Plain, RegionReader, inflate, sniff};
 use crate::watch::Silent;
 use crate::workers::each;
 use crate::{Error, watch::TaskProgress};
@@ -101,7 +101,7 @@ impl LayerBytes {
         let out = Out::new(Arc::clone(file), 0);
         let progress = TaskProgress { watch: &Silent, task: 0 };
         let raw = RegionReader::new(&self.packed);
-        inflate(raw, self.compression, None, Plain::Out(Some(&out)), &progress)
+        inflate(raw, self.compression, Outs::plain(Plain::Out(Some(&out))), &progress)
             .map_err(|e| e.at(&what))?
             .verified(&what, Expected { digest: None, diff_id: Some(self.diff_id) })?;
         Ok(())

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ply_digest::Digest;
 use ply_erofs::{Form, Image, Slot, encode};
 use ply_image::Region;
+use ply_layer::changeset::Changeset;
 use ply_store::Store;
 use ply_tree::{Entries, Node, NodeId, ReadAt, Source, Tree, TreeError, TreeView};
 
@@ -46,6 +47,16 @@ pub(crate) fn identity(region: &Region) -> Option<Digest> {
     Some(Digest::of(format!("{place:?} {times:?}").as_bytes()))
 }
 
+/// The index of a layer, whose plain tar has so many bytes. None of one in which something is odd, which must be told each
+/// time it is looked at: an index says nothing of it.
+pub(crate) fn encode_layer(read: &Changeset, of: &Digest, size: u64) -> Option<Vec<u8>> {
+    if !read.warnings.is_empty() {
+        return None;
+    }
+    let view = OneSource { view: &read.tree, source: Source(0) };
+    encode(&view, Form::Index, &[Slot { digest: Some(*of), size }]).ok()
+}
+
 /// An index that the store keeps, if all of its bytes are those that were written, for this use and of these layers.
 pub(crate) fn intact(file: File, form: Form, is_of: impl Fn(&[Slot]) -> bool) -> Option<Image<DiskFile>> {
     let image = Image::open(DiskFile(Arc::new(file))).ok()?;
@@ -71,13 +82,11 @@ impl LayerTree {
     }
 
     /// Keeps an index of a layer's tree, whose plain tar has so many bytes. Best effort: it can be made again.
-    pub(super) fn keep(tree: &Tree, store: &Store, of: &Digest, size: u64) {
+    pub(super) fn keep(read: &Changeset, store: &Store, of: &Digest, size: u64) {
         if !store.keeps_derived() {
             return;
         }
-        let view = OneSource { view: tree, source: Source(0) };
-        let slots = [Slot { digest: Some(*of), size }];
-        if let Ok(index) = encode(&view, Form::Index, &slots) {
+        if let Some(index) = encode_layer(read, of, size) {
             store.keep_layer_index(of, &index);
         }
     }

@@ -172,9 +172,8 @@ impl Engine<'_> {
                     return Ok(Layer { tree, warnings: Vec::new() });
                 }
                 let (read, size) = tree(region, compression, source).map_err(Error::within(what()))?;
-                // What is odd in a layer must be told each time: an index says nothing of it.
-                if let Some(of) = of.filter(|_| read.warnings.is_empty()) {
-                    LayerTree::keep(&read.tree, &self.store, &of, size);
+                if let Some(of) = of {
+                    LayerTree::keep(&read, &self.store, &of, size);
                 }
                 let warnings = read.warnings.iter().map(ToString::to_string).collect();
                 Ok(Layer { tree: LayerTree::Read(read.tree), warnings })

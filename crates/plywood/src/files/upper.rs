@@ -9,11 +9,11 @@ use crate::containers::is_work;
 
 /// A container's own layer, as it lies on the disk.
 #[derive(Debug)]
-pub(super) struct Upper {
+pub(crate) struct Upper {
     /// What the container is called.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// What it adds, hides and replaces.
-    pub(super) tree: Tree,
+    pub(crate) tree: Tree,
     /// Sources of the layers below it; those of its own files are counted from there.
     below: u32,
     files: ply_rootfs::Files,
@@ -24,7 +24,7 @@ pub(super) struct Upper {
 
 impl Upper {
     /// Reads it into a tree, over so many layers.
-    pub(super) fn read(
+    pub(crate) fn read(
         store: &Store,
         container: &Container,
         below: usize,
@@ -48,7 +48,7 @@ impl Upper {
     }
 
     /// A file of it, by its number among all sources.
-    pub(super) fn source(&self, source: Source) -> io::Result<&dyn ReadAt> {
+    pub(crate) fn source(&self, source: Source) -> io::Result<&dyn ReadAt> {
         let own = source.0.checked_sub(self.below).ok_or(io::ErrorKind::NotFound)?;
         self.files.source(Source(own))
     }

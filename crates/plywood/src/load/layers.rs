@@ -11,7 +11,7 @@ use super::read_blob;
 use crate::error::Lacking;
 use crate::new_image::layer_type;
 use crate::receive::{Received, small};
-use crate::transfer::{Expected, Job, Moved, Origin, Out, layer_place, verify};
+use crate::transfer::{Expected, Indexes, Job, Moved, Origin, Out, layer_place, verify};
 use crate::{Engine, Error};
 
 impl Engine<'_> {
@@ -24,7 +24,8 @@ impl Engine<'_> {
         chosen: &[Choice<'_>],
     ) -> Result<Layers, Error> {
         let mut layers = Layers::default();
-        let mut jobs = Jobs::default();
+        let indexes = Indexes::new(ingest);
+        let mut jobs = Jobs::new(&indexes);
         let mut missing = Vec::new();
         for choice in chosen {
             for image in &choice.images {
@@ -90,6 +91,7 @@ impl Engine<'_> {
                 stored: None,
                 plain: out,
                 is_layer: true,
+                indexes: None,
             };
             jobs.push((job, plain, layer.diff_id, blob.clone()));
         }
@@ -163,8 +165,8 @@ impl Layers {
 }
 
 /// Blobs to be brought in from where they lie, each member once.
-#[derive(Default)]
 struct Jobs<'a> {
+    indexes: &'a Indexes<'a>,
     jobs: Vec<Job<'a>>,
     /// Of each job: the member, if it is a layer; and its blob, unless the store has it.
     blobs: Vec<(Option<String>, Option<IngestBlob>)>,
@@ -173,6 +175,11 @@ struct Jobs<'a> {
 }
 
 impl<'a> Jobs<'a> {
+    fn new(indexes: &'a Indexes<'a>) -> Self {
+        let (jobs, blobs, small, seen) = Default::default();
+        Self { indexes, jobs, blobs, small, seen }
+    }
+
     fn add(
         &mut self,
         engine: &Engine<'_>,
@@ -189,6 +196,7 @@ impl<'a> Jobs<'a> {
             return self.add_small(ingest, archive, member, &what);
         }
         let stored_as = layer.digest.or(layer.blob.as_ref().map(|blob| blob.digest));
+        let is_indexed = engine.store.layer_index(&layer.diff_id.0).is_some();
         let here = stored_as.is_some_and(|digest| engine.store.has(&digest, member.size));
         let blob = if here { None } else { Some(ingest.blob(Some(member.size))?) };
         self.jobs.push(Job {
@@ -199,6 +207,7 @@ impl<'a> Jobs<'a> {
             stored: blob.as_ref().map(Out::of),
             plain: None,
             is_layer: true,
+            indexes: (!is_indexed).then_some(self.indexes),
         });
         self.blobs.push((Some(member.name.clone()), blob));
         Ok(())
@@ -215,7 +224,7 @@ impl<'a> Jobs<'a> {
         let bytes = archive.members.read(member, member.size)?;
         let blob = ingest.blob(None)?;
         std::io::Write::write_all(&mut blob.open()?, &bytes).map_err(Error::within(what))?;
-        let moved = small(&bytes).map_err(Error::within(what))?;
+        let moved = small(&bytes, Some(self.indexes)).map_err(Error::within(what))?;
         self.small.push((member.name.clone(), moved, blob));
         Ok(())
     }
@@ -256,6 +265,7 @@ impl<'a> Jobs<'a> {
             stored: Some(Out::of(&blob)),
             plain: None,
             is_layer: false,
+            indexes: None,
         });
         self.blobs.push((None, Some(blob)));
         Ok(())

@@ -111,6 +111,7 @@ fn write_at_places(engine: &Engine<'_>, saving: &Saving, file: &Arc<File>) -> Re
             stored: if diff_id.is_none() { out() } else { None },
             plain: if diff_id.is_some() { out() } else { None },
             is_layer: diff_id.is_some(),
+            indexes: None,
         });
     }
     let lens: Vec<u64> =

@@ -8,7 +8,7 @@ use ply_digest::{Digest, Hasher, Progress};
 use ply_image::{BlobSource, Region};
 
 use super::Saving;
-use crate::transfer::{BLOCK, Expected, Plain, RegionReader, inflate};
+use crate::transfer::{BLOCK, Expected, Outs, Plain, RegionReader, inflate};
 use crate::watch::TaskProgress;
 use crate::{Engine, Error};
 
@@ -69,7 +69,7 @@ fn write_content(
             let compression = crate::transfer::sniff(&from).map_err(Error::within(what.clone()))?;
             let raw = RegionReader::new(&from);
             let mut counted = Counted { out, len: 0, limit: entry.len };
-            inflate(raw, compression, None, Plain::Writer(&mut counted), progress)
+            inflate(raw, compression, Outs::plain(Plain::Writer(&mut counted)), progress)
                 .map_err(|e| e.at(&what))?
                 .verified(&what, Expected { digest: Some(*digest), diff_id: Some(*diff_id) })?;
             let len = counted.len;

@@ -22,8 +22,10 @@ pub(super) struct Copy<'a> {
     job: Job<'a>,
     /// While bytes come: opened for the first one, closed after the last.
     reader: Option<RegionReader>,
-    counter: Option<Counter>,
+    counter: Option<Counter<'a>>,
     failed: Option<Error>,
+    /// What it turned out to be, once all of it is hashed.
+    moved: Option<Result<Moved, Error>>,
     watch: &'a dyn Watch,
 }
 
@@ -33,8 +35,8 @@ pub(super) struct Stop;
 
 impl<'a> Copy<'a> {
     pub(super) fn new(at: usize, job: Job<'a>, watch: &'a dyn Watch) -> Self {
-        let counter = job.is_layer.then(Counter::default);
-        Self { at, job, reader: None, counter, failed: None, watch }
+        let counter = job.is_layer.then(|| Counter::new(job.indexes));
+        Self { at, job, reader: None, counter, failed: None, moved: None, watch }
     }
 
     /// Reads a block, writes it, counts it; the pump hashes it afterwards, while it is warm.
@@ -61,27 +63,22 @@ impl<'a> Copy<'a> {
         (self.reader, self.job.stored, self.job.plain) = (None, None, None);
     }
 
-    pub(super) fn finish(self, digest: Digest) -> (usize, Result<Moved, Error>) {
-        let at = self.at;
-        (at, self.result(digest))
+    pub(super) fn finish(self) -> (usize, Result<Moved, Error>) {
+        // It was read to its end, or the pump was stopped.
+        (self.at, self.moved.unwrap_or(Err(Error::Interrupted)))
     }
 
-    fn result(self, digest: Digest) -> Result<Moved, Error> {
-        if let Some(failed) = self.failed {
+    fn result(&mut self, digest: Digest) -> Result<Moved, Error> {
+        if let Some(failed) = self.failed.take() {
             return Err(failed);
         }
-        let size = self.job.from.len();
-        let moved = Moved {
-            digest,
-            size,
-            diff_id: DiffId(digest),
-            compression: Compression::None,
-            facts: LayerFacts { content: self.counter.as_ref().map_or(0, Counter::content), plain: size },
-        };
+        let (size, diff_id) = (self.job.from.len(), DiffId(digest));
+        let facts = LayerFacts { content: 0, plain: size };
+        let mut moved = Moved { digest, size, diff_id, compression: Compression::None, facts };
         // What the bytes hash to says more than that they are no tar.
         verify(&self.job.what, self.job.expected, &moved)?;
-        if let Some(counter) = self.counter {
-            counter.finish().map_err(Error::within(self.job.what))?;
+        if let Some(counter) = self.counter.take() {
+            moved.facts = counter.finish(diff_id, size).map_err(Error::within(self.job.what.clone()))?;
         }
         Ok(moved)
     }
@@ -110,6 +107,10 @@ impl Feed for Copy<'_> {
             self.watch.done(self.at);
         }
         Ok(n)
+    }
+
+    fn hashed(&mut self, digest: &Digest) {
+        self.moved = Some(self.result(*digest));
     }
 }
 

@@ -1,34 +1,100 @@
-use ply_tar::{Entry, Kind, Limits, TarError, Walker};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts the content of a layer's files while its bytes go past: what Docker calls its size.
+use ply_image::DiffId;
+use ply_layer::changeset::Reader;
+use ply_store::{Ingest, LayerFacts};
+use ply_tar::{Entry, Kind, Limits, TarError, Walker};
+use ply_tree::Source;
+
+use crate::files::encode_layer;
+
+/// Entries in all trees together that are drawn while layers come in: 24 MiB of them. What there is no room for gets its index
+/// when somebody first looks at it.
+const ROOM: u64 = 100_000;
+
+/// Where indexes go that are made of layers while their bytes go past.
 #[derive(Debug)]
-pub(crate) struct Counter {
+pub(crate) struct Indexes<'a> {
+    ingest: &'a Ingest,
+    room: AtomicU64,
+}
+
+impl<'a> Indexes<'a> {
+    pub(crate) const fn new(ingest: &'a Ingest) -> Self {
+        Self { ingest, room: AtomicU64::new(ROOM) }
+    }
+
+    fn take(&self) -> bool {
+        let left = |room: u64| room.checked_sub(1);
+        self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok()
+    }
+}
+
+/// A layer's tree in the making.
+#[derive(Debug)]
+struct Drawing<'a> {
+    reader: Reader,
+    taken: u64,
+    into: &'a Indexes<'a>,
+}
+
+impl Drop for Drawing<'_> {
+    fn drop(&mut self) {
+        self.into.room.fetch_add(self.taken, Ordering::Relaxed);
+    }
+}
+
+impl Drawing<'_> {
+    /// Whether it goes on: what is no changeset, or too large, is for who looks at it.
+    fn push(&mut self, entry: &Entry) -> bool {
+        let is_taken = self.into.take();
+        self.taken += u64::from(is_taken);
+        is_taken && self.reader.push(entry).is_ok()
+    }
+
+    fn finish(mut self, diff_id: DiffId, plain: u64, skipped: u64) {
+        let mut reader = std::mem::replace(&mut self.reader, Reader::new(Source(0), 0));
+        reader.passed_over(skipped);
+        let Ok(changeset) = reader.finish() else { return };
+        if let Some(index) = encode_layer(&changeset, &diff_id.0, plain) {
+            self.into.ingest.index(diff_id, &index);
+        }
+    }
+}
+
+/// Counts the content of a layer's files while its bytes go past, what Docker calls its size; and draws its tree, where
+/// an index is wanted.
+#[derive(Debug)]
+pub(crate) struct Counter<'a> {
     walker: Walker,
     content: u64,
+    drawing: Option<Drawing<'a>>,
 }
 
-impl Default for Counter {
-    fn default() -> Self {
-        Self { walker: Walker::new(Limits::default()), content: 0 }
+impl<'a> Counter<'a> {
+    pub(crate) fn new(indexes: Option<&'a Indexes<'a>>) -> Self {
+        let draw = |into| Drawing { reader: Reader::new(Source(0), 0), taken: 0, into };
+        Self { walker: Walker::new(Limits::default()), content: 0, drawing: indexes.map(draw) }
     }
-}
 
-impl Counter {
     /// The next bytes of the tar.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), TarError> {
-        let content = &mut self.content;
-        self.walker.push(bytes, |entry| *content = content.saturating_add(content_of(entry)))
+        let (content, drawing) = (&mut self.content, &mut self.drawing);
+        self.walker.push(bytes, |entry| {
+            *content = content.saturating_add(content_of(entry));
+            if drawing.as_mut().is_some_and(|drawing| !drawing.push(entry)) {
+                *drawing = None;
+            }
+        })
     }
 
-    /// Counted so far.
-    pub(crate) const fn content(&self) -> u64 {
-        self.content
-    }
-
-    /// The end of the tar: bytes of content of all files.
-    pub(crate) fn finish(self) -> Result<u64, TarError> {
-        self.walker.finish()?;
-        Ok(self.content)
+    /// The end of the tar, which has this digest and so many bytes: what is known of it.
+    pub(crate) fn finish(self, diff_id: DiffId, plain: u64) -> Result<LayerFacts, TarError> {
+        let end = self.walker.finish()?;
+        if let Some(drawing) = self.drawing {
+            drawing.finish(diff_id, plain, end.skipped);
+        }
+        Ok(LayerFacts { content: self.content, plain })
     }
 }
 

@@ -7,9 +7,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use ply_digest::{Digest, Hasher, Progress, update_many};
 use ply_image::DiffId;
 use ply_layer::{Compression, Limits, decoder};
-use ply_store::LayerFacts;
 
-use super::{BLOCK, Counter, Expected, Moved, Out};
+use super::{BLOCK, Counter, Expected, Indexes, Moved, Out};
 use crate::Error;
 
 /// Buffers of each kind on their way between the threads: enough that neither waits for the other's hiccups.
@@ -23,6 +22,23 @@ pub(crate) enum Plain<'a> {
     Out(Option<&'a Out>),
     /// Into a stream.
     Writer(&'a mut (dyn Write + Send)),
+}
+
+/// What becomes of a layer's bytes.
+pub(crate) struct Outs<'a> {
+    /// Where they go as they are.
+    pub(crate) stored: Option<&'a Out>,
+    /// Where they go plain.
+    pub(crate) plain: Plain<'a>,
+    /// Where an index of them goes.
+    pub(crate) indexes: Option<&'a Indexes<'a>>,
+}
+
+impl<'a> Outs<'a> {
+    /// They go plain to one place, and nowhere else.
+    pub(crate) const fn plain(plain: Plain<'a>) -> Self {
+        Self { stored: None, plain, indexes: None }
+    }
 }
 
 /// Why a layer could not be inflated.
@@ -77,18 +93,18 @@ enum Block {
     Plain(Vec<u8>),
 }
 
-/// Reads a compressed layer to its end: stores its bytes in `stored`, gives its plain bytes to `plain`, and
-/// hashes and counts both. Progress is told in compressed bytes.
+/// Reads a compressed layer to its end: stores its bytes, gives its plain bytes on, and hashes and counts both. Progress is
+/// told in compressed bytes.
 ///
 /// # Errors
 /// The bytes cannot be read or written, or somebody said stop. That they are no layer is in what comes back.
 pub(crate) fn inflate(
     raw: impl Read + Send,
     compression: Compression,
-    stored: Option<&Out>,
-    plain: Plain<'_>,
+    outs: Outs<'_>,
     progress: &dyn Progress,
 ) -> Result<Inflated, Failure> {
+    let Outs { stored, plain, indexes } = outs;
     let (to_hasher, blocks) = sync_channel(2 * BUFFERS);
     let (raw_back, raw_free) = sync_channel(BUFFERS);
     let (plain_back, plain_free) = sync_channel(BUFFERS);
@@ -101,7 +117,7 @@ pub(crate) fn inflate(
     std::thread::scope(|scope| {
         let hashing = std::thread::Builder::new()
             .name("hash".to_owned())
-            .spawn_scoped(scope, move || hash(blocks, plain, [raw_back, plain_back]))
+            .spawn_scoped(scope, move || hash(blocks, plain, Counter::new(indexes), [raw_back, plain_back]))
             .map_err(Failure::Read)?;
         let mut tee = Tee {
             inner: raw,
@@ -245,37 +261,40 @@ impl<R: Read> BufRead for Tee<'_, R> {
 }
 
 /// What the hashing side found.
-struct Hashed {
+struct Hashed<'a> {
     raw: Hasher,
     plain: Hasher,
-    /// Bytes of content, or why the plain bytes are no tar.
-    content: Result<u64, ply_tar::TarError>,
+    /// What was counted, or why the plain bytes are no tar.
+    counted: Result<Counter<'a>, ply_tar::TarError>,
 }
 
-impl Hashed {
+impl Hashed<'_> {
     /// `inflated`: what the decoder found wrong.
     fn inflated(self, compression: Compression, inflated: Option<io::Error>) -> Inflated {
         let (size, plain) = (self.raw.len(), self.plain.len());
         let digest = self.raw.finalize();
         let diff_id = DiffId(self.plain.finalize());
-        let moved =
-            |content| Moved { digest, size, diff_id, compression, facts: LayerFacts { content, plain } };
+        let moved = |facts| Moved { digest, size, diff_id, compression, facts };
         let layer = match inflated {
             Some(error) => Err(Failure::Read(error)),
-            None => self.content.map(moved).map_err(Failure::Tar),
+            None => {
+                let facts = self.counted.and_then(|counter| counter.finish(diff_id, plain));
+                facts.map(moved).map_err(Failure::Tar)
+            }
         };
         Inflated { digest, size, layer }
     }
 }
 
 /// The hashing side: a raw block waits for a plain one, so that the two go through as lanes.
-fn hash(
+fn hash<'a>(
     blocks: Receiver<Block>,
     mut plain: Plain<'_>,
+    counter: Counter<'a>,
     [raw_back, plain_back]: [SyncSender<Vec<u8>>; 2],
-) -> Result<Hashed, Failure> {
+) -> Result<Hashed<'a>, Failure> {
     let (mut of_raw, mut of_plain) = (Hasher::new(), Hasher::new());
-    let mut counted = Ok(Counter::default());
+    let mut counted = Ok(counter);
     let mut waiting: Option<Vec<u8>> = None;
     for block in blocks {
         match block {
@@ -305,6 +324,5 @@ fn hash(
     if let Some(raw) = waiting {
         of_raw.update(&raw);
     }
-    let content = counted.and_then(Counter::finish);
-    Ok(Hashed { raw: of_raw, plain: of_plain, content })
+    Ok(Hashed { raw: of_raw, plain: of_plain, counted })
 }
