@@ -6,6 +6,8 @@ mod make;
 pub(crate) mod switches;
 
 pub(crate) use containers::{Commit, Cp, Create, Delete, InspectContainer, OfContainer, Ps, Rm};
+#[cfg(feature = "run")]
+pub(crate) use containers::{Network, Run};
 pub(crate) use files::{Cat, Diff, Du, Export, Find, Grep, Log, Ls, Mount, Stat, Tree, Umount, Unpack};
 pub(crate) use make::{Import, Squash};
 
@@ -73,6 +75,8 @@ pub(crate) enum Verb {
     Diff(Diff),
     Du(Du),
     Create(Create),
+    #[cfg(feature = "run")]
+    Run(Run),
     Ps(Ps),
     Rm(Rm),
     Cp(Cp),
@@ -107,6 +111,15 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
+    /// Whether Ctrl-C stops it, and not what it runs.
+    pub(crate) const fn listens(&self) -> bool {
+        match self {
+            #[cfg(feature = "run")]
+            Self::Run(_) | Self::Container(OfContainer::Run(_)) => false,
+            _ => true,
+        }
+    }
+
     /// What is said when somebody stops it: what became of the work.
     pub(crate) const fn when_stopped(&self) -> &'static str {
         match self {
@@ -128,6 +141,8 @@ impl Verb {
             | Self::System(System::Prune(_))
             | Self::Container(_)
             | Self::Image(_) => "stopped; what was begun was undone",
+            #[cfg(feature = "run")]
+            Self::Run(_) => "stopped",
             Self::Images(_)
             | Self::Inspect(_)
             | Self::History(_)

@@ -16,10 +16,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(global: &Global) -> Result<Self, Error> {
+    /// `listens`: Ctrl-C is for us, and not for another program that we started.
+    pub(crate) fn new(global: &Global, listens: bool) -> Result<Self, Error> {
         let interrupted = Arc::new(AtomicBool::new(false));
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|_| listens) {
             // The second one ends the program at once, should the first not be heeded.
             let twice =
                 signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted));

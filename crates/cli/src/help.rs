@@ -33,6 +33,7 @@ Files
 
 Containers
   create       Make a container: an empty writable layer over an image
+  run          Run a command in a new container
   ps           List containers
   cp           Copy files into a container, or out of a container or an image
   delete       Delete files of a container; what lies below stays, hidden

@@ -27,12 +27,17 @@ use crate::report::{Exit, Failure, report};
 
 fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(Arguments::command).complete();
-    let args = switches::plain(std::env::args_os(), &Arguments::command());
-    let arguments = match Arguments::try_parse_from(args) {
+    let args: Vec<_> = switches::plain(std::env::args_os(), &Arguments::command()).into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&args) {
         Ok(arguments) => arguments,
+        // Docker's own for a `run` that it did not understand.
+        Err(error) if error.use_stderr() && switches::is_run(&args) => {
+            report::usage(&error);
+            return ExitCode::from(125);
+        }
         Err(error) => return report::usage(&error),
     };
-    let context = match Context::new(&arguments.global) {
+    let context = match Context::new(&arguments.global, arguments.verb.listens()) {
         Ok(context) => context,
         Err(error) => return report(&error.into()),
     };
@@ -44,6 +49,8 @@ fn main() -> ExitCode {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Failed) => ExitCode::FAILURE,
         Ok(Exit::Trouble) => ExitCode::from(2),
+        #[cfg(feature = "run")]
+        Ok(Exit::Code(code)) => ExitCode::from(code),
         // The one who pressed Ctrl-C stopped the other end of the pipe as well: what it left is no news.
         Err(Failure::Load(_) | Failure::Engine(_) | Failure::Search(_)) if context.interrupted() => {
             report::stopped(stopped)

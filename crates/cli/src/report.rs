@@ -16,6 +16,9 @@ pub(crate) enum Exit {
     Failed,
     /// Something went wrong in a search: there `Failed` says that nothing was found.
     Trouble,
+    /// Another program did, which ended so.
+    #[cfg(feature = "run")]
+    Code(u8),
 }
 
 /// How a verb failed.
@@ -27,6 +30,9 @@ pub(crate) enum Failure {
     Load(Error),
     /// A search did: what fails elsewhere with 1 fails here with 2.
     Search(Box<Failure>),
+    /// Nothing could be run: Docker's exit code for it is 125.
+    #[cfg(feature = "run")]
+    Run(Box<Failure>),
     /// Nobody reads what we print any more.
     Closed,
     /// Something about the arguments is wrong that their parser cannot know.
@@ -55,6 +61,11 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
             ExitCode::FAILURE => ExitCode::from(2),
             code => code,
         },
+        #[cfg(feature = "run")]
+        Failure::Run(failure) => {
+            report(failure);
+            ExitCode::from(125)
+        }
         Failure::Engine(Error::Misuse(why)) | Failure::Load(Error::Misuse(why)) | Failure::Misuse(why) => {
             say(why);
             ExitCode::from(2)
@@ -138,8 +149,10 @@ fn not_yet(error: &clap::Error) -> Option<String> {
         "pull" => "`skopeo copy docker://NAME oci-archive:FILE`, then `ply load -i FILE`",
         "push" => "`ply save --format oci -o FILE NAME`, then `skopeo copy oci-archive:FILE docker://NAME`",
         "login" | "logout" => "`skopeo login`",
-        "run" | "exec" | "start" | "stop" | "restart" | "kill" | "wait" | "logs" | "attach" | "top" => {
-            "nothing runs in a container here; `podman run docker-archive:FILE` does, after `ply save -o FILE`"
+        #[cfg(not(feature = "run"))]
+        "run" => "`podman run docker-archive:FILE`, after `ply save -o FILE`",
+        "exec" | "start" | "stop" | "restart" | "kill" | "wait" | "logs" | "attach" | "top" => {
+            "what `ply run` runs ends with it; `podman run docker-archive:FILE` goes on, after `ply save -o FILE`"
         }
         "build" => "`buildah build`, then `buildah push IMAGE docker-archive:FILE` and `ply load -i FILE`",
         _ => return None,

@@ -26,6 +26,8 @@ mod prune;
 mod ps;
 mod rm;
 mod rmi;
+#[cfg(feature = "run")]
+mod run;
 mod save;
 mod scripts;
 mod squash;
@@ -54,6 +56,8 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
         Verb::Image(Image::Inspect(a)) => inspect::images(context, &a),
         Verb::Container(OfContainer::Inspect(a)) => inspect::containers(context, &a),
         Verb::Create(a) | Verb::Container(OfContainer::Create(a)) => create::run(context, &a),
+        #[cfg(feature = "run")]
+        Verb::Run(a) | Verb::Container(OfContainer::Run(a)) => run::run(context, &a),
         Verb::Ps(a) | Verb::Container(OfContainer::Ls(a)) => ps::run(context, &a),
         Verb::Rm(a) | Verb::Container(OfContainer::Rm(a)) => rm::run(context, &a),
         Verb::Cp(a) | Verb::Container(OfContainer::Cp(a)) => cp::run(context, &a),

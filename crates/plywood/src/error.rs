@@ -94,6 +94,18 @@ pub enum Error {
         /// What failed there.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A command cannot be executed in a container: there is no such program, or it is none.
+    #[error("{why}")]
+    NotExecutable {
+        /// What the runtime says.
+        why: String,
+    },
+    /// Nothing could be run.
+    #[error("{why}")]
+    NotStarted {
+        /// What each runtime says, or that there is none.
+        why: String,
+    },
     /// Somebody asked the work to stop.
     #[error("stopped")]
     Interrupted,

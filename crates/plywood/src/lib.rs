@@ -20,6 +20,8 @@ mod point;
 pub mod prune;
 mod receive;
 pub mod remove;
+#[cfg(feature = "run")]
+pub mod run;
 pub mod save;
 mod select;
 pub mod squash;

@@ -98,6 +98,12 @@ impl ContainerFolder {
         self.root.join("work")
     }
 
+    /// A folder beside it for who runs something in it.
+    #[must_use]
+    pub fn bundle(&self) -> PathBuf {
+        self.root.join("bundle")
+    }
+
     fn config(&self) -> PathBuf {
         self.root.join("config.json")
     }

@@ -10,6 +10,8 @@ use crate::complete::{containers, images, parts};
 #[derive(Debug, Subcommand)]
 pub(crate) enum OfContainer {
     Create(Create),
+    #[cfg(feature = "run")]
+    Run(Run),
     #[command(alias = "list", alias = "ps")]
     Ls(Ps),
     Inspect(InspectContainer),
@@ -42,6 +44,69 @@ pub(crate) struct Create {
     /// What an image made of it runs, in place of the image's command
     #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) command: Vec<String>,
+}
+
+/// Run a command in a new container of an image, as root
+///
+/// The container is mounted, and crun or runc executes the command: in namespaces of its own, but for the network, which is the
+/// host's. Its exit code is the command's; 125 where nothing could be run, 126 and 127 where the command is no program or not
+/// there. What was written stays in the container, unless it is removed with --rm.
+#[cfg(feature = "run")]
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  ply run --rm -it app:1 sh\n  ply run --rm -v $PWD:/src:ro -w /src app:1 make test\n  ply run --name try app:1 apt-get install -y jq && ply commit try app:2"
+)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of Docker's")]
+pub(crate) struct Run {
+    /// What the container is called [two words drawn at random]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Remove the container when the command has ended
+    #[arg(long)]
+    pub(crate) rm: bool,
+    /// Let the command read stdin
+    #[arg(short, long)]
+    pub(crate) interactive: bool,
+    /// Give the command a terminal
+    #[arg(short, long)]
+    pub(crate) tty: bool,
+    /// Set a variable; without a value, to that it has here
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// Where the command starts
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) workdir: Option<String>,
+    /// Who runs it, by name or number
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    pub(crate) user: Option<String>,
+    /// In place of the image's; empty for none
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) entrypoint: Option<String>,
+    /// Show a file or directory of the host
+    #[arg(short, long, value_name = "HOST:DIR[:ro]")]
+    pub(crate) volume: Vec<String>,
+    /// The host's network, or none
+    #[arg(long, value_enum, default_value_t = Network::Host)]
+    pub(crate) network: Network,
+    /// The program that executes it [crun or runc]
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) runtime: Option<String>,
+    /// Which platform of an image with several
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
+    /// The image, by name, ID or digest
+    #[arg(value_name = "IMAGE", add = images())]
+    pub(crate) image: String,
+    /// What to run, in place of the image's command
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<String>,
+}
+
+#[cfg(feature = "run")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Network {
+    Host,
+    None,
 }
 
 /// List containers

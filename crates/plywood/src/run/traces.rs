@@ -1,0 +1,92 @@
+//! What a runtime leaves in a container: the places it mounted over, where the image has none.
+
+use std::path::PathBuf;
+
+use ply_rootfs::remove;
+use ply_store::Container;
+use ply_tree::{Kind, NodeId, Tree, TreeView, path};
+
+use crate::files::{Files, Upper};
+use crate::{Engine, Error};
+
+/// Clean paths that the image does not have, each before those it lies in.
+pub(super) struct Traces(Vec<Vec<u8>>);
+
+impl Traces {
+    /// Of the places that something will be mounted over.
+    pub(super) fn of<'a>(files: &Files, places: impl Iterator<Item = &'a PathBuf>) -> Result<Self, Error> {
+        let stack = files.stack(None)?;
+        let mut absent = Vec::new();
+        for place in places {
+            let clean = path::clean(place.as_os_str().as_encoded_bytes());
+            for part in path::ancestors(&clean) {
+                if ply_tree::find(&stack, part, ply_tree::Last::Follow).is_ok_and(|found| found.is_none()) {
+                    absent.push(part.to_vec());
+                }
+            }
+        }
+        absent.sort_by(|a, b| b.cmp(a));
+        absent.dedup();
+        Ok(Self(absent))
+    }
+}
+
+impl Engine<'_> {
+    /// Takes those away that are empty still.
+    pub(super) fn clear_traces(&self, container: &Container, traces: &Traces) -> Result<(), Error> {
+        let upper = Upper::read(&self.store, container, 0, self.change_container(container)?)?;
+        let mut tree = upper.tree;
+        for trace in &traces.0 {
+            if !named(&tree, trace).is_some_and(|id| is_empty(&tree, id)) {
+                continue;
+            }
+            let folder = self.store.container_folder(&container.id).upper();
+            remove(&folder, trace).map_err(Error::within(format!("container {}", container.name)))?;
+            if let Some((above, name)) = path::split(trace)
+                && let Some(above) = named(&tree, above)
+            {
+                tree.unlink(above, name);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn named(tree: &Tree, wanted: &[u8]) -> Option<NodeId> {
+    path::components(wanted).try_fold(tree.root(), |at, name| tree.child(at, name))
+}
+
+fn is_empty(tree: &Tree, id: NodeId) -> bool {
+    match tree.get(id).map(|node| &node.kind) {
+        Some(Kind::Directory(_)) => tree.children(id).next().is_none(),
+        Some(Kind::File { size, .. }) => *size == 0,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ply_tree::{Directory, Metadata, Node};
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_empty() {
+        let mut tree = Tree::new(Directory::default(), Metadata::new(0o755));
+        let mut add = |at, name: &[u8], kind| {
+            let id = tree.add(Node::new(kind, Metadata::new(0o755)));
+            tree.link(at, name, id);
+            id
+        };
+        let etc = add(Tree::ROOT, b"etc", Kind::Directory(Directory::default()));
+        add(etc, b"hosts", Kind::File { size: 0, extents: Vec::new() });
+        add(etc, b"motd", Kind::File { size: 1, extents: Vec::new() });
+        let check = |path: &str, expect: Option<bool>| {
+            assert_eq!(named(&tree, path.as_bytes()).map(|id| is_empty(&tree, id)), expect, "{path}");
+        };
+        check("etc", Some(false));
+        check("etc/hosts", Some(true));
+        check("etc/motd", Some(false));
+        check("proc", None);
+    }
+}

@@ -1,0 +1,129 @@
+//! Who runs a command: names as the image's `/etc/passwd` and `/etc/group` know them.
+
+use std::io::Read;
+
+use ply_tree::Last;
+
+use crate::Error;
+use crate::files::Files;
+
+/// Bytes that are read of a list of users, at most.
+const LONGEST: u64 = 4 << 20;
+
+/// Somebody in a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct User {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    /// Further groups.
+    pub(super) groups: Vec<u32>,
+    pub(super) home: String,
+}
+
+/// Finds somebody in an image.
+pub(super) fn find(files: &Files, wanted: &str) -> Result<User, Error> {
+    let read = |path: &str| -> Result<String, Error> {
+        let stack = files.stack(None)?;
+        let found = ply_tree::find(&stack, path.as_bytes(), Last::Follow).map_err(files.failed())?;
+        let Some(found) = found else { return Ok(String::new()) };
+        let node = ply_tree::TreeView::node(&stack, found.id).map_err(files.failed())?;
+        let mut text = Vec::new();
+        let origin = stack.origin(found.id);
+        if let Some(content) = origin.and_then(|origin| files.content(origin, &node)) {
+            content.take(LONGEST).read_to_end(&mut text).map_err(Error::within(path))?;
+        }
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    };
+    look_up(wanted, &read("/etc/passwd")?, &read("/etc/group")?)
+}
+
+/// A line of `passwd` or `group`: at least so many fields.
+fn lines(text: &str, fields: usize) -> impl Iterator<Item = Vec<&str>> {
+    let lines = text.lines().map(|line| line.trim().split(':').collect::<Vec<_>>());
+    lines.filter(move |line| line.len() >= fields)
+}
+
+/// `USER[:GROUP]`, each a name or a number, as Docker reads it: a name comes before a number, and a number nobody knows is
+/// somebody all the same.
+fn look_up(wanted: &str, passwd: &str, group: &str) -> Result<User, Error> {
+    let (name, wanted_group) = match wanted.split_once(':') {
+        Some((name, group)) => (name, Some(group).filter(|group| !group.is_empty())),
+        None => (wanted, None),
+    };
+    let name = if name.is_empty() { "0" } else { name };
+    let field = |line: &[&str], at: usize| line.get(at).copied().unwrap_or_default().to_owned();
+    let known = |is_it: &dyn Fn(&[&str]) -> bool| lines(passwd, 4).find(|line| is_it(line));
+    let line = known(&|line| field(line, 0) == name).or_else(|| known(&|line| field(line, 2) == name));
+    let mut user = match &line {
+        Some(line) => User {
+            uid: number(&field(line, 2))?,
+            gid: number(&field(line, 3))?,
+            groups: Vec::new(),
+            home: field(line, 5),
+        },
+        None => User { uid: number(name).map_err(|_| unknown("user", name))?, ..User::default() },
+    };
+    if user.home.is_empty() {
+        "/".clone_into(&mut user.home);
+    }
+    match wanted_group {
+        Some(wanted) => {
+            let by_name = lines(group, 3).find(|line| field(line, 0) == wanted);
+            user.gid = match by_name {
+                Some(line) => number(&field(&line, 2))?,
+                None => number(wanted).map_err(|_| unknown("group", wanted))?,
+            };
+        }
+        None => {
+            let login = line.as_ref().map(|line| field(line, 0));
+            let is_member = |line: &Vec<&str>| {
+                let members = field(line, 3);
+                login.as_ref().is_some_and(|login| members.split(',').any(|member| member == login))
+            };
+            let groups = lines(group, 4).filter(is_member);
+            user.groups = groups.map(|line| number(&field(&line, 2))).collect::<Result<_, _>>()?;
+        }
+    }
+    Ok(user)
+}
+
+fn number(text: &str) -> Result<u32, Error> {
+    text.parse().map_err(Error::within(format!("the number {}", crate::error::shown(text))))
+}
+
+fn unknown(what: &str, name: &str) -> Error {
+    Error::Misuse(format!(
+        "unable to find {what} {}: no matching entries in the image",
+        crate::error::shown(name)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_found_as_docker_finds_them() {
+        let passwd =
+            "root:x:0:0:root:/root:/bin/sh\nweb:x:33:34::/srv/web:/bin/false\n7:x:70:71::/seven:\nbad\n";
+        let group = "root:x:0:\nweb:x:34:\ndisk:x:6:other,web\naudio:x:29:web\n";
+        let check = |wanted: &str, uid: u32, gid: u32, groups: &[u32], home: &str| {
+            let expect = User { uid, gid, groups: groups.to_vec(), home: home.to_owned() };
+            assert_eq!(look_up(wanted, passwd, group).unwrap(), expect, "{wanted}");
+        };
+        check("", 0, 0, &[], "/root");
+        check("root", 0, 0, &[], "/root");
+        check("web", 33, 34, &[6, 29], "/srv/web");
+        check("33", 33, 34, &[6, 29], "/srv/web");
+        check("7", 70, 71, &[], "/seven");
+        check("1000", 1000, 0, &[], "/");
+        check("1000:1001", 1000, 1001, &[], "/");
+        check("web:disk", 33, 6, &[], "/srv/web");
+        check(":disk", 0, 6, &[], "/root");
+        check("web:", 33, 34, &[6, 29], "/srv/web");
+        for unknown in ["nobody", "web:nobody", "-1", "4294967296", "x y"] {
+            assert!(look_up(unknown, passwd, group).is_err(), "{unknown}");
+        }
+        assert_eq!(look_up("0", "", "").unwrap().home, "/");
+    }
+}
