@@ -93,7 +93,8 @@ impl Engine<'_> {
         let user = user::find(&files, &configured.user)?;
         let bundle = Bundle::make(&self.store.container_folder(&container.id).bundle())?;
         let spec = bundle.spec(container, &configured, &user, run)?;
-        let traces = Traces::of(&files, spec.mounts().iter().flatten().map(|mount| mount.destination()))?;
+        let places = spec.mounts().iter().flatten().map(oci_spec::runtime::Mount::destination);
+        let traces = Traces::of(&files, places)?;
         bundle.write(&spec)?;
         let options = MountOptions { suid: true, dev: true, ..MountOptions::default() };
         let mounted = self.mount(&container.id.to_string(), None, &bundle.rootfs(), options)?;

@@ -5,3 +5,4 @@ mod commit;
 mod copy;
 mod mounted;
 mod pair;
+mod run;

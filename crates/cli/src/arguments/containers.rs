@@ -56,7 +56,6 @@ pub(crate) struct Create {
 #[command(
     after_help = "Examples:\n  ply run --rm -it app:1 sh\n  ply run --rm -v $PWD:/src:ro -w /src app:1 make test\n  ply run --name try app:1 apt-get install -y jq && ply commit try app:2"
 )]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of Docker's")]
 pub(crate) struct Run {
     /// What the container is called [two words drawn at random]
     #[arg(long, value_name = "NAME")]

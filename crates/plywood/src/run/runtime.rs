@@ -122,8 +122,8 @@ struct Line {
 
 /// The last error that a runtime told.
 fn failure(log: &str) -> Option<String> {
-    let lines = log.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
-    lines.filter(|line| matches!(line.level.as_str(), "error" | "fatal")).last().map(|line| line.msg)
+    let mut lines = log.lines().rev().filter_map(|line| serde_json::from_str::<Line>(line).ok());
+    lines.find(|line| matches!(line.level.as_str(), "error" | "fatal")).map(|line| line.msg)
 }
 
 /// What a runtime's error means, by the words that Docker goes by as well.

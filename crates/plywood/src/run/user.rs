@@ -15,7 +15,7 @@ const LONGEST: u64 = 4 << 20;
 pub(super) struct User {
     pub(super) uid: u32,
     pub(super) gid: u32,
-    /// Further groups.
+    /// All groups.
     pub(super) groups: Vec<u32>,
     pub(super) home: String,
 }
@@ -84,6 +84,10 @@ fn look_up(wanted: &str, passwd: &str, group: &str) -> Result<User, Error> {
             user.groups = groups.map(|line| number(&field(&line, 2))).collect::<Result<_, _>>()?;
         }
     }
+    // A file that its own group may not read, others may: who is of that group must be told apart from them (CVE-2022-36109).
+    if !user.groups.contains(&user.gid) {
+        user.groups.insert(0, user.gid);
+    }
     Ok(user)
 }
 
@@ -111,16 +115,16 @@ mod tests {
             let expect = User { uid, gid, groups: groups.to_vec(), home: home.to_owned() };
             assert_eq!(look_up(wanted, passwd, group).unwrap(), expect, "{wanted}");
         };
-        check("", 0, 0, &[], "/root");
-        check("root", 0, 0, &[], "/root");
-        check("web", 33, 34, &[6, 29], "/srv/web");
-        check("33", 33, 34, &[6, 29], "/srv/web");
-        check("7", 70, 71, &[], "/seven");
-        check("1000", 1000, 0, &[], "/");
-        check("1000:1001", 1000, 1001, &[], "/");
-        check("web:disk", 33, 6, &[], "/srv/web");
-        check(":disk", 0, 6, &[], "/root");
-        check("web:", 33, 34, &[6, 29], "/srv/web");
+        check("", 0, 0, &[0], "/root");
+        check("root", 0, 0, &[0], "/root");
+        check("web", 33, 34, &[34, 6, 29], "/srv/web");
+        check("33", 33, 34, &[34, 6, 29], "/srv/web");
+        check("7", 70, 71, &[71], "/seven");
+        check("1000", 1000, 0, &[0], "/");
+        check("1000:1001", 1000, 1001, &[1001], "/");
+        check("web:disk", 33, 6, &[6], "/srv/web");
+        check(":disk", 0, 6, &[6], "/root");
+        check("web:", 33, 34, &[34, 6, 29], "/srv/web");
         for unknown in ["nobody", "web:nobody", "-1", "4294967296", "x y"] {
             assert!(look_up(unknown, passwd, group).is_err(), "{unknown}");
         }
