@@ -22,6 +22,7 @@ impl<R: ReadAt> Image<R> {
     /// [`ErofsError::Damaged`], [`ErofsError::Read`].
     pub fn check(&self) -> Result<(), ErofsError> {
         self.verify()?;
+        self.check_digest()?;
         self.check_tree()?;
         let again = encode(self, self.form(), self.slots()).map_err(|why| match why {
             ErofsError::Unfit { .. } => ErofsError::damaged("tree", why.to_string()),
@@ -44,26 +45,41 @@ impl<R: ReadAt> Image<R> {
         })
     }
 
-    /// Hashes all of the image: whether its bytes are those that were written, whatever they say.
+    /// Sums all bytes of the image up: whether they are those that were written, whatever they say. CRC-32C, which finds what
+    /// disks do, and not what somebody does on purpose; [`check`](Self::check) hashes them.
     ///
     /// # Errors
     /// [`ErofsError::Damaged`], [`ErofsError::Read`].
     pub fn verify(&self) -> Result<(), ErofsError> {
+        let mut sum = 0;
+        self.unsealed(|bytes| sum = crc32c::crc32c_append(sum, bytes))?;
+        if sum != self.head.sum {
+            return Err(ErofsError::damaged("index", "the sum of its bytes is another"));
+        }
+        Ok(())
+    }
+
+    fn check_digest(&self) -> Result<(), ErofsError> {
         let mut hasher = ply_digest::Hasher::new();
-        self.pieces(|at, bytes| {
-            if at > 0 {
-                hasher.update(bytes);
-                return Ok(());
-            }
-            let mut head = bytes.to_vec();
-            superblock::unseal(&mut head);
-            hasher.update(&head);
-            Ok(())
-        })?;
+        self.unsealed(|bytes| hasher.update(bytes))?;
         if superblock::identity(&hasher.finalize()) != self.head.identity {
             return Err(ErofsError::damaged("index", "its digest is another"));
         }
         Ok(())
+    }
+
+    /// All bytes, without what is made of them.
+    fn unsealed(&self, mut take: impl FnMut(&[u8])) -> Result<(), ErofsError> {
+        self.pieces(|at, bytes| {
+            if at > 0 {
+                take(bytes);
+                return Ok(());
+            }
+            let mut head = bytes.to_vec();
+            superblock::unseal(&mut head);
+            take(&head);
+            Ok(())
+        })
     }
 
     /// Counts names and inodes. No directory may share blocks with another: a walk would take longer than the image is.

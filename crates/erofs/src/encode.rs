@@ -183,6 +183,7 @@ impl Encoder<'_> {
             blocks: 0,
             slots: count,
             identity: [0; superblock::IDENTITY_LEN],
+            sum: 0,
         };
         let size = head.inodes_at() + (self.area.bytes.len() + self.blocks.len()) as u64;
         head.blocks = u32::try_from(size / BLOCK).map_err(|_| too_large())?;

@@ -28,14 +28,15 @@ const CHUNKED: u32 = 0x4;
 const DEVICES: u32 = 0x8;
 /// No feature of EROFS. A kernel refuses what it does not know, and so to mount what is no filesystem.
 const INDEX_ONLY: u32 = 0x8000_0000;
-/// In `volume_name`; another version of what follows gets another.
-const VERSION: &[u8; 16] = b"plywood index 1\0";
+/// Begins `volume_name`; another version of what follows gets another. Behind it stands the sum of all bytes.
+const VERSION: &[u8; 12] = b"plywood 2\0\0\0";
 
 /// Bytes of an identity.
 pub(crate) const IDENTITY_LEN: usize = 16;
 
 const CHECKSUM_AT: usize = OFFSET + 4;
 const IDENTITY_AT: usize = OFFSET + 48;
+const SUM_AT: usize = IDENTITY_AT + IDENTITY_LEN + VERSION.len();
 
 /// What an image is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,8 +65,10 @@ pub(crate) struct Superblock {
     /// Of the whole image.
     pub(crate) blocks: u32,
     pub(crate) slots: u16,
-    /// The beginning of the digest of all bytes, with this and the checksum zero. It is the volume's UUID.
+    /// The beginning of the digest of all bytes, with this, the sum and the checksum zero. It is the volume's UUID.
     pub(crate) identity: [u8; IDENTITY_LEN],
+    /// CRC-32C of the same: what an image that is only looked at is checked by.
+    pub(crate) sum: u32,
 }
 
 impl Superblock {
@@ -111,6 +114,7 @@ impl Superblock {
         bytes.extend([0; 4]);
         bytes.extend(self.identity);
         bytes.extend(VERSION);
+        bytes.extend(self.sum.to_le_bytes());
         bytes.extend(incompatible.to_le_bytes());
         bytes.extend([0; 2]);
         bytes.extend(self.slots.to_le_bytes());
@@ -128,10 +132,10 @@ impl Superblock {
         let mut read = || {
             let (magic, checksum, _) = (fields.u32()?, fields.u32()?, fields.array::<8>()?);
             let (inodes, _, blocks, _) = (fields.u64()?, fields.array::<12>()?, fields.u32()?, fields.u64()?);
-            let (identity, version) = (fields.array()?, fields.array::<16>()?);
+            let (identity, version, sum) = (fields.array()?, fields.array::<12>()?, fields.u32()?);
             let (incompatible, _, slots) = (fields.u32()?, fields.u16()?, fields.u16()?);
             let form = if incompatible & INDEX_ONLY == 0 { Form::Root } else { Form::Index };
-            Some((magic, checksum, version, Self { form, inodes, blocks, slots, identity }))
+            Some((magic, checksum, version, Self { form, inodes, blocks, slots, identity, sum }))
         };
         let (magic, checksum, version, own) = read().ok_or_else(|| damaged("it ends early"))?;
         if magic != MAGIC {
@@ -163,10 +167,12 @@ fn checksum(block: &[u8]) -> u32 {
     !crc32c::crc32c(&block)
 }
 
-/// Writes identity and checksum into an image that has neither.
+/// Writes identity, sum and checksum into an image that has neither.
 pub(crate) fn seal(image: &mut [u8]) {
     let identity = identity(&Digest::of(image));
+    let sum = crc32c::crc32c(image);
     overwrite(image, IDENTITY_AT, &identity);
+    overwrite(image, SUM_AT, &sum.to_le_bytes());
     let block = image.get(OFFSET..OFFSET + BLOCK_LEN).unwrap_or_default();
     let checksum = checksum(block).to_le_bytes();
     overwrite(image, CHECKSUM_AT, &checksum);
@@ -176,6 +182,7 @@ pub(crate) fn seal(image: &mut [u8]) {
 pub(crate) fn unseal(head: &mut [u8]) {
     overwrite(head, CHECKSUM_AT, &[0; 4]);
     overwrite(head, IDENTITY_AT, &[0; IDENTITY_LEN]);
+    overwrite(head, SUM_AT, &[0; 4]);
 }
 
 /// What an image without its seal is called, by its digest.

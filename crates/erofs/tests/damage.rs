@@ -14,15 +14,19 @@ use trees::{Made, Memory, SLOTS, changesets, extent, meta, show, small_changeset
 const SUPERBLOCK: usize = 1024;
 const CHECKSUM: usize = SUPERBLOCK + 4;
 const IDENTITY: usize = SUPERBLOCK + 48;
+/// The last bytes of its volume name.
+const SUM: usize = IDENTITY + 16 + 12;
 
-/// Gives an image that was changed the digest and the checksum that it should have.
+/// Gives an image that was changed the digest, sum and checksum that it should have.
 fn seal(image: &mut [u8]) {
     if image.len() < SUPERBLOCK + 512 {
         return;
     }
     image[CHECKSUM..CHECKSUM + 4].fill(0);
     image[IDENTITY..IDENTITY + 16].fill(0);
-    let digest = Digest::of(image);
+    image[SUM..SUM + 4].fill(0);
+    let (digest, sum) = (Digest::of(image), crc32c::crc32c(image));
+    image[SUM..SUM + 4].copy_from_slice(&sum.to_le_bytes());
     image[IDENTITY..IDENTITY + 16].copy_from_slice(&digest.as_bytes()[..16]);
     let checksum = !crc32c::crc32c(&image[SUPERBLOCK..SUPERBLOCK + 512]);
     image[CHECKSUM..CHECKSUM + 4].copy_from_slice(&checksum.to_le_bytes());
@@ -65,7 +69,8 @@ fn mutate(tree: &Tree, form: Form) {
             bad[at] ^= 1 << bit;
             look(&bad);
             assert!(check(&bad).is_err(), "byte {at} bit {bit}");
-            if (CHECKSUM..CHECKSUM + 4).contains(&at) || (IDENTITY..IDENTITY + 16).contains(&at) {
+            let of_seal = [CHECKSUM..CHECKSUM + 4, IDENTITY..IDENTITY + 16, SUM..SUM + 4];
+            if of_seal.iter().any(|part| part.contains(&at)) {
                 continue;
             }
             seal(&mut bad);

@@ -87,8 +87,8 @@ impl Store {
         self.layout.version().exists()
     }
 
-    /// Keeps an index of a layer, in the place of one that may be there: written beside, synced, and renamed. Best effort,
-    /// since it can be made again.
+    /// Keeps an index of a layer, in the place of one that may be there: written beside, and renamed. Best effort, since it can
+    /// be made again.
     pub fn keep_layer_index(&self, of: &Digest, index: &[u8]) {
         let _ = self.keep_index(&self.layout.layer_index(of), index);
     }
@@ -135,17 +135,17 @@ impl Store {
         File::open(self.layout.union_index(of)).ok()
     }
 
-    /// Keeps an index of a union of layers, in the place of one that may be there: written beside, synced, and renamed.
-    /// `None` in a store that cannot be written.
+    /// Keeps an index of a union of layers, in the place of one that may be there: written beside, and renamed. `None` in a store that cannot be written.
     #[must_use]
     pub fn keep_union_index(&self, of: &Digest, index: &[u8]) -> Option<File> {
         self.keep_index(&self.layout.union_index(of), index).ok()
     }
 
+    /// Who opens it finds out whether it is whole: it is not made durable.
     fn keep_index(&self, path: &Path, index: &[u8]) -> io::Result<File> {
         let beside = self.beside(path)?;
         (&*beside.file).write_all(index)?;
-        beside.keep(path)
+        beside.rename(path)
     }
 
     fn beside(&self, path: &Path) -> io::Result<Beside> {
@@ -167,8 +167,12 @@ struct Beside {
 }
 
 impl Beside {
-    fn keep(mut self, path: &Path) -> io::Result<File> {
+    fn keep(self, path: &Path) -> io::Result<File> {
         self.file.sync_data()?;
+        self.rename(path)
+    }
+
+    fn rename(mut self, path: &Path) -> io::Result<File> {
         fs::rename(&self.path, path)?;
         self.kept = true;
         File::open(path)

@@ -72,6 +72,7 @@ pub(super) fn run(choices: &Choices) -> Outcome {
     let memory = Scratch::new("/dev/shm".as_ref(), "ply-bench")?;
     let engines = engines::Engines::start(disk.path())?;
     let place = rows::Place { ply: &ply, archives: &archives, disk: disk.path(), memory: memory.path() };
+    let _unmounted = mount::Unmounted(disk.path());
     let _primed = primed::Primed::new();
     let mut compared = Vec::new();
     let mut failed = Vec::new();

@@ -52,6 +52,7 @@ pub(super) fn all(place: &Place, engines: &Engines, choices: &Choices) -> Vec<Ou
     }
     figures.extend(peaks(place, choices));
     figures.extend(large::peaks(place, choices));
+    figures.extend(large::paths(place, choices));
     figures.extend(union::all(choices));
     figures.extend(commit::all(place, choices));
     figures.extend(mount::all(place, choices));

@@ -1,15 +1,16 @@
 //! An image of 200,000 small files, and how much memory it takes to look at one and to write it out.
 
 use super::Choices;
-use super::absolute::{Absolute, mebibytes};
+use super::absolute::{Absolute, ROUNDS, mebibytes};
 use super::pairs::sh;
 use super::rows::{IMAGE, Place};
-use crate::{Outcome, shell};
+use crate::{Outcome, bench, shell};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 const LARGE: &str = "large:1";
 const LAYERS: usize = 10;
@@ -18,6 +19,31 @@ const DIRECTORIES: usize = 2_000;
 const FILES: usize = 100;
 /// What everything takes together, and what each file, directory and link of the image may add: MiB, bytes.
 const ROOM: (f64, f64) = (64.0, 300.0);
+
+/// How long a path takes, whole process, with the layers' indexes there.
+pub(super) fn paths(place: &Place, choices: &Choices) -> Vec<Outcome<Absolute>> {
+    let (ply, file) = (place.ply("large"), "/usr/d1234/f51");
+    let lines = [
+        ("ls", format!("{ply} ls {LARGE} {file}")),
+        ("cat", format!("{ply} cat {LARGE} {file}")),
+        ("stat", format!("{ply} stat {LARGE} {file}")),
+        ("log", format!("{ply} log {LARGE} {file}")),
+    ];
+    let titled = lines.map(|(verb, line)| (format!("ply {verb} of one path, 200,000 files"), line));
+    let wanted = titled.into_iter().filter(|(what, _)| choices.wants(what));
+    let figures = wanted.map(|(what, line)| {
+        keep(place, "large")?;
+        sh(&line)?;
+        let mut times = Vec::new();
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            sh(&line)?;
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        Ok(Absolute { what, unit: "ms", value: bench::median(times), limit: Some(8.0) })
+    });
+    figures.collect()
+}
 
 /// Peak memory of the verbs that read an image's files.
 pub(super) fn peaks(place: &Place, choices: &Choices) -> Vec<Outcome<Absolute>> {

@@ -1,8 +1,8 @@
 //! What is compared with what, as the command lines a person would type.
 
 use super::engines::Engines;
-use super::files;
 use super::pairs::{Compared, Row, Side, Target};
+use super::{files, mount};
 use crate::shell;
 use std::fs;
 use std::path::Path;
@@ -67,6 +67,7 @@ pub(super) fn all(place: &Place, engines: &Engines) -> Vec<Row> {
     rows.extend(save(place, engines));
     rows.extend(check(place, engines));
     rows.extend(files::all(place, engines));
+    rows.extend(mount::rows(place, engines));
     rows
 }
 
