@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
+use crate::peer::REQUIRED;
 use crate::{Made, Ply, Ran, archive_of, skipped};
 
 /// An overlay of directories that cannot be written, mounted until it is dropped.
@@ -35,6 +36,11 @@ pub fn mounts_images() -> bool {
         cannot.iter().any(|cannot| ran.stderr.contains(cannot)).then_some(ran.stderr)
     });
     if let Some(why) = why_not {
+        // Not root is another machine; all else is a machine that should be able to.
+        assert!(
+            std::env::var_os(REQUIRED).is_none() || !rustix::process::geteuid().is_root(),
+            "no image can be mounted, and {REQUIRED} is set: {why}"
+        );
         skipped(&format!("no image can be mounted: {}", why.trim()));
     }
     why_not.is_none()

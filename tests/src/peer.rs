@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::Ran;
 
 /// Set: a peer that is not here fails the test.
-const REQUIRED: &str = "PLY_REQUIRE_PEERS";
+pub(crate) const REQUIRED: &str = "PLY_REQUIRE_PEERS";
 
 /// Whether all these programs are here and may be used; says so where they are not.
 pub fn needs(programs: &[(&str, &str)]) -> bool {

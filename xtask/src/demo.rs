@@ -48,10 +48,12 @@ pub(crate) fn run(_: &[&str]) -> Outcome {
     }
     files(&ply)?;
     container(&ply)?;
+    let mounted =
+        if mount(&ply)? { ", and the archive mounted, not loaded and with nothing unpacked" } else { "" };
     println!(
         "\nShown: an archive by Docker loaded, looked at and saved; a thin one of {} % travelled to a second store, \
-         where the image has the same ID and saves to the same bytes; a deleted file read, and a container that became \
-         an image.",
+         where the image has the same ID and saves to the same bytes; a deleted file read; a container that became \
+         an image{mounted}.",
         thin * 100 / whole.max(1)
     );
     Ok(())
@@ -81,6 +83,23 @@ fn container(ply: &Ply<'_>) -> Outcome {
         return Err(format!("/etc/motd of the new image says {said:?}"));
     }
     Ok(())
+}
+
+/// The archive as a directory, where that can be; says whether it could.
+fn mount(ply: &Ply<'_>) -> Outcome<bool> {
+    let on = ply.folder.join("on");
+    fs::create_dir(&on).map_err(|why| format!("making {}: {why}", on.display()))?;
+    let image = format!("docker-archive:{ARCHIVE}:app:1.1");
+    if let Err(why) = ply.answers(&["mount", &image, "on"]) {
+        println!("It takes root, or FUSE: {why}");
+        return Ok(false);
+    }
+    let read = fs::read_to_string(on.join("etc/app.conf"));
+    println!("\n$ cat on/etc/app.conf\n{}", read.as_deref().unwrap_or_default().trim_end());
+    ply.shows(&["umount", "on"])?;
+    let read = read.map_err(|why| format!("reading etc/app.conf where it is mounted: {why}"))?;
+    let said = ply.answers(&["cat", "app:1.1", "/etc/app.conf"])?;
+    if read == said { Ok(true) } else { Err(format!("etc/app.conf says {read:?} where it is mounted")) }
 }
 
 /// The binary just built, with `first` as its store unless `--store` names another.

@@ -2,8 +2,8 @@
 
 use crate::{Outcome, shell};
 
-/// Crates that people take alone, without their default features.
-const ALONE: [&str; 2] = ["ply-digest", "ply-reference"];
+/// Crates that people take alone, or the program, without their default features.
+const ALONE: [&str; 3] = ["ply-digest", "ply-reference", "ply-cli"];
 
 pub(crate) fn run(_: &[&str]) -> Outcome {
     shell::run_shown(&mut shell::cargo(["fmt", "--all", "--check"]))?;
