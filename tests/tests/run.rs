@@ -221,3 +221,41 @@ fn what_is_killed_is_listed() {
     }
     nothing_is_left(&ply);
 }
+
+/// A runtime that cannot start says why, and another is tried.
+#[test]
+fn one_that_does_not_start_is_not_the_last() {
+    let Some(ply) = image() else { return };
+    let programs = ply.file("programs");
+    fs::create_dir(&programs).unwrap();
+    let script = |name: &str, body: &str| {
+        let path = programs.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+        output(Command::new("chmod").arg("+x").arg(&path));
+    };
+    // As crun 1.8 ends where control groups are mixed.
+    let refuses =
+        r#"printf '{"msg":"cgroups in hybrid mode not supported","level":"error"}\n' >"$4"; exit 1"#;
+    let found = output(Command::new("sh").args(["-c", "PATH=$PATH:/usr/sbin:/sbin command -v runc"]));
+    let works = format!("exec {found} \"$@\"");
+    let run = || -> Ran {
+        let mut command = ply.command(["run", "--rm", "app:1", "echo", "it runs"]);
+        command.env("PATH", format!("{}:/usr/bin:/bin:/nowhere", programs.display()));
+        command.output().unwrap().into()
+    };
+    for (first, second) in [("runc", "crun"), ("crun", "runc")] {
+        script(first, refuses);
+        script(second, &works);
+        let ran = run();
+        assert_eq!((ran.code, ran.text()), (Some(0), "it runs\n"), "{}", ran.stderr);
+    }
+    script("crun", refuses);
+    script("runc", refuses);
+    let ran = run();
+    assert_eq!(ran.code, Some(125));
+    for name in ["crun", "runc"] {
+        let words = format!("{name}: cgroups in hybrid mode not supported");
+        assert!(ran.stderr.contains(&words), "{}", ran.stderr);
+    }
+    nothing_is_left(&ply);
+}

@@ -7,6 +7,7 @@ mod runtime;
 mod traces;
 mod user;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -75,9 +76,13 @@ impl Engine<'_> {
         let create =
             Create { name: run.name.clone(), platform: run.platform.clone(), command: run.command.clone() };
         let container = self.create(image, &create)?;
-        let ended = self.run_in(&container, run, started);
-        let never_began = matches!(ended, Err(ref error) if !matches!(error, Error::NotExecutable { .. }));
-        if run.remove || never_began {
+        let has_begun = Cell::new(false);
+        let ended = self.run_in(&container, run, &|process| {
+            has_begun.set(true);
+            started(process);
+        });
+        // What a command may have written in is kept, whatever failed after it.
+        if run.remove || !has_begun.get() {
             let removed = self.remove_container(&container.id.to_string(), true);
             // Why it did not run says more.
             ended.and_then(|code| removed.map(|()| code))

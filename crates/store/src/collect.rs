@@ -13,7 +13,7 @@ use crate::{Catalog, DerivedFile, Store, StoreError};
 pub struct Collected {
     /// Blobs that nothing reached any more.
     pub blobs: Vec<Digest>,
-    /// Bytes they took.
+    /// Bytes that all of it took, what was derived from it too.
     pub bytes: u64,
     /// Left-overs of transactions that never ended.
     pub left_overs: usize,

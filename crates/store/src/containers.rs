@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ply_digest::Digest;
@@ -215,6 +216,7 @@ impl Store {
     ) -> Result<(), E> {
         let names = self.layout.container_names();
         fs::create_dir_all(&names).map_err(io_error("create", &names))?;
+        self.close_containers()?;
         let folder = self.container_folder(&container.id);
         for path in [folder.upper(), folder.work()] {
             fs::create_dir_all(&path).map_err(io_error("create", &path))?;
@@ -224,6 +226,17 @@ impl Store {
             let _ = fs::remove_dir_all(&folder.root);
         }
         made
+    }
+
+    /// Keeps everybody else out of the folder of containers: set-user-ID programs of an image lie there as they are.
+    fn close_containers(&self) -> Result<(), StoreError> {
+        let folder = self.layout.containers();
+        fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
+        let found = fs::metadata(&folder).map_err(io_error("look at", &folder))?;
+        if found.mode() & 0o077 == 0 {
+            return Ok(());
+        }
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).map_err(io_error("close", &folder))
     }
 
     /// The name first, under a lock, and the record last: what has a record has its name.

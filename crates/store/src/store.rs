@@ -142,7 +142,10 @@ impl Store {
     }
 
     /// Makes what is not there yet. Each step can be repeated, so that a crash between two does no harm.
-    pub(crate) fn create(&self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn create(&self) -> Result<(), StoreError> {
         let layout = &self.layout;
         if layout.version().exists() && layout.index().exists() && layout.ingest().exists() {
             return Ok(());

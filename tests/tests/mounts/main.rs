@@ -432,12 +432,15 @@ fn two_hundred_layers() {
     let ply = Ply::new();
     ply.write("app.tar", archive_of(&made(layers.collect()), "app:1").finish());
     ply.ok(["load", "-q", "-i", "app.tar"]);
-    for image in ["app:1", "docker-archive:app.tar"] {
-        let mounted = Mounted::image(&ply, &[image], "on");
+    let ways = ["--suid", "--loop", "--fuse"];
+    for (image, way) in
+        ["app:1", "docker-archive:app.tar"].into_iter().flat_map(|image| ways.map(|way| (image, way)))
+    {
+        let mounted = Mounted::image(&ply, &[way, image], "on");
         let etc = mounted.path().join("etc");
         let read = |name: &str| fs::read_to_string(etc.join(name)).unwrap();
-        assert_eq!((&*read("199"), &*read("last")), ("layer-199", "layer-199"), "{image}");
-        assert_eq!(fs::read_dir(etc).unwrap().count(), 2, "{image}");
+        assert_eq!((&*read("199"), &*read("last")), ("layer-199", "layer-199"), "{image} {way}");
+        assert_eq!(fs::read_dir(etc).unwrap().count(), 2, "{image} {way}");
         ply.ok(["umount", "on"]);
     }
 }

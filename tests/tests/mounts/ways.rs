@@ -189,7 +189,7 @@ fn without_root_it_is_fuse() {
     // Who may not open the device is a matter of the machine.
     let setting = r#"
         mknod -m 666 tmp/fuse c 10 229; mount --bind tmp/fuse /dev/fuse
-        cp $PLY ply; chmod 755 . ply; chown 65534:65534 on tmp; export TMPDIR=$FOLDER/tmp
+        test -e ply || cp $PLY ply; chmod 755 . ply; chown 65534:65534 on tmp; export TMPDIR=$FOLDER/tmp
         may="setpriv --reuid=65534 --regid=65534 --clear-groups"
     "#;
     // The store is root's, and nobody may not write it; nor does anybody see another's mount.

@@ -45,6 +45,10 @@ impl Engine<'_> {
         }
         let data = Data::of(&located)?;
         let key = data.key(&located);
+        if key.is_some() {
+            // What cannot be written keeps nothing, and is told when the mount is to be recorded.
+            let _ = self.store.create();
+        }
         if let Some(file) = key.as_ref().and_then(|key| kept_union(&self.store, key, &data.slots)) {
             return Ok(Index { file, data: data.files, warnings: Vec::new() });
         }
