@@ -185,7 +185,6 @@ fn without_root_it_is_fuse() {
         fs::create_dir(ply.file(name)).unwrap();
     }
     ply.ok(["unpack", "app:1", "unpacked"]);
-    ply.ok(["create", "--name", "try", "app:1"]);
     // Who may not open the device is a matter of the machine.
     let setting = r#"
         mknod -m 666 tmp/fuse c 10 229; mount --bind tmp/fuse /dev/fuse
@@ -215,7 +214,10 @@ fn without_root_it_is_fuse() {
         fs::remove_file(ply.file("tmp/seen.tar")).unwrap();
         fs::remove_file(ply.file("tmp/fuse")).unwrap();
     }
-    let mut container = apart(&ply, setting, "$may ./ply mount try on");
+    // Of a store of their own.
+    let then = "mkdir own; chown 65534:65534 own; export PLY_STORE=$FOLDER/own
+        $may ./ply load -q -i app.tar >/dev/null; $may ./ply create --name try app:1 >/dev/null; $may ./ply mount try on";
+    let mut container = apart(&ply, setting, then);
     refused(&container.output().unwrap().into(), 2, "a container is mounted by the kernel's overlayfs");
 }
 
