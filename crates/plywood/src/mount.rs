@@ -25,6 +25,8 @@ use crate::files::{Located, split_down, verify};
 use crate::watch::TaskProgress;
 use crate::{Engine, Error};
 
+use kernel::Shown;
+
 pub use files::Since;
 pub use fuse::Served;
 pub use ply_store::Way;
@@ -119,10 +121,11 @@ impl Engine<'_> {
         &self,
         hold: &Hold,
         wanted: &str,
-        located: Located,
+        mut located: Located,
         target: &Target,
         options: Options,
     ) -> Result<Mounted, Error> {
+        self.lay_plain(&mut located, options.cache)?;
         let mut record = self.record(&named(wanted, &located), &located, target, options)?;
         if located.store.is_none() {
             record.from = place(wanted)?;
@@ -132,14 +135,11 @@ impl Engine<'_> {
         if options.way == Some(Way::Fuse) {
             return Ok(Mounted { verified, ..self.serve(record, located, target, options)? });
         }
-        let (mounted, mut warnings) = match self.again(&record)? {
+        let (Shown { mounted, way }, mut warnings) = match self.again(&record, options)? {
             Some(again) => (again, Vec::new()),
-            None => {
-                let (shown, warnings) = self.shown(located, options)?;
-                record.way = shown.way;
-                (shown.mounted, warnings)
-            }
+            None => self.shown(located, options)?,
         };
+        record.way = way;
         unchanged(&record)?;
         warnings.extend(self.attach(hold, &mut record, &mounted, target)?);
         Ok(Mounted { verified, warnings, served: None })
@@ -190,7 +190,7 @@ impl Engine<'_> {
 
     /// The same image once more, where it is mounted alike already and its files are as they were: then the kernel caches
     /// them once.
-    fn again(&self, record: &Mount) -> Result<Option<Detached>, Error> {
+    fn again(&self, record: &Mount, options: Options) -> Result<Option<Shown>, Error> {
         let is_alike = |mount: &&Mount| {
             let of = |mount: &Mount| {
                 let (live, from) = ((mount.suid, mount.dev), mount.from.is_some());
@@ -198,9 +198,16 @@ impl Engine<'_> {
             };
             of(mount) == of(record) && mount.files == record.files
         };
+        let is_shown_so = |mount: &&Mount| match options.way {
+            Some(way) => mount.way == way,
+            None => mount.way != Way::Fuse,
+        };
         let mounts = self.store.mounts()?;
-        let alike = mounts.iter().filter(|mount| mount.way != Way::Fuse).filter(is_alike);
-        Ok(alike.into_iter().find_map(|mount| Detached::again(&mount.directory, mount.id)))
+        let mut alike = mounts.iter().filter(is_shown_so).filter(is_alike);
+        Ok(alike.find_map(|mount| {
+            let mounted = Detached::again(&mount.directory, mount.id)?;
+            Some(Shown { mounted, way: mount.way })
+        }))
     }
 
     /// Hashes all layers where that is asked for; says how many those are.

@@ -4,9 +4,11 @@
 mod images;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use images::{Small, add, blobs, full};
 use ply_store::{Container, ContainerId, Store, StoreError};
+use tempfile::TempDir;
 
 fn container(number: u8, name: &str, image: &Small) -> Container {
     Container {
@@ -21,16 +23,22 @@ fn container(number: u8, name: &str, image: &Small) -> Container {
     }
 }
 
+/// A store in a folder, with an image.
+fn with_image() -> (TempDir, Store, Small) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let image = Small::new("app");
+    add(&store, &full("app:1"), &image);
+    (folder, store, image)
+}
+
 fn create(store: &Store, container: &Container) -> Result<(), StoreError> {
     store.create_container(&store.hold().unwrap(), container, |_| Ok(()))
 }
 
 #[test]
 fn it_is_found_by_name_and_listed_newest_first() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
-    let image = Small::new("app");
-    add(&store, &full("app:1"), &image);
+    let (folder, store, image) = with_image();
     assert_eq!(store.containers().unwrap(), []);
     let (one, two) = (container(1, "one", &image), container(2, "two", &image));
     create(&store, &one).unwrap();
@@ -41,15 +49,16 @@ fn it_is_found_by_name_and_listed_newest_first() {
     for nobody in ["three", "../containers", "o", ""] {
         assert_eq!(store.container_named(nobody).unwrap(), None, "{nobody}");
     }
-    assert!(store.container_folder(&one.id).upper().is_dir());
+    let upper = store.container_folder(&one.id).upper();
+    assert!(upper.is_dir());
+    // Programs of an image lie in there as they are: nobody else comes in.
+    let all = folder.path().join("ply/containers");
+    assert_eq!(fs::metadata(all).unwrap().mode() & 0o777, 0o700);
 }
 
 #[test]
 fn a_name_is_had_by_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
-    let image = Small::new("app");
-    add(&store, &full("app:1"), &image);
+    let (_folder, store, image) = with_image();
     let first = container(1, "web", &image);
     create(&store, &first).unwrap();
     let again = create(&store, &container(2, "web", &image)).unwrap_err();
@@ -63,10 +72,7 @@ fn a_name_is_had_by_one() {
 
 #[test]
 fn one_of_those_who_remove_it_does_and_takes_no_other_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
-    let image = Small::new("app");
-    add(&store, &full("app:1"), &image);
+    let (_folder, store, image) = with_image();
     for round in 0..20 {
         let (first, next) = (container(2 * round, "web", &image), container(2 * round + 1, "web", &image));
         create(&store, &first).unwrap();
@@ -97,10 +103,7 @@ fn empty(folder: &std::path::Path) -> Result<(), StoreError> {
 
 #[test]
 fn what_cannot_be_made_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
-    let image = Small::new("app");
-    add(&store, &full("app:1"), &image);
+    let (folder, store, image) = with_image();
     let wanted = container(1, "web", &image);
     let refuse = |_: &_| Err(StoreError::NoSpace { path: folder.path().into(), needed: 1, free: 0 });
     assert!(store.create_container(&store.hold().unwrap(), &wanted, refuse).is_err());
@@ -110,10 +113,7 @@ fn what_cannot_be_made_leaves_nothing() {
 
 #[test]
 fn its_image_is_not_collected() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
-    let image = Small::new("app");
-    add(&store, &full("app:1"), &image);
+    let (_folder, store, image) = with_image();
     let web = container(1, "web", &image);
     create(&store, &web).unwrap();
     store.edit::<_, StoreError>(|names, _| Ok(names.remove(&full("app:1")))).unwrap();
@@ -136,10 +136,7 @@ fn its_image_is_not_collected() {
 
 #[test]
 fn what_was_left_half_made_or_half_removed_is_cleared_away() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
-    let image = Small::new("app");
-    add(&store, &full("app:1"), &image);
+    let (_folder, store, image) = with_image();
     let web = container(1, "web", &image);
     create(&store, &web).unwrap();
     // As a removal that was killed after its first step leaves it.

@@ -462,6 +462,9 @@ fn verified_on_request() {
     fs::create_dir(ply.file("on")).unwrap();
     let image = "docker-archive:app.tar";
     refused(&ply.run(["mount", "--verify", image, "on"]), 1, "hashes to sha256:");
+    // Nothing is inflated for it that would be refused anyway.
+    layout(&ply, "packed", Some(gzip));
+    refused(&ply.run(["mount", "--verify", "oci:packed", "on"]), 2, "is compressed: `ply load` the image");
     assert_eq!(records(&ply), [] as [PathBuf; 0]);
     let mounted = Mounted::image(&ply, &[image], "on");
     assert_eq!(fs::read_to_string(mounted.path().join("etc/motd")).unwrap(), "foodbye");
@@ -490,7 +493,10 @@ fn plain_tars_are_kept_on_request() {
         folder.filter(|entry| entry.as_ref().unwrap().path().extension().unwrap() == "tar").count()
     };
     for round in 0..2 {
-        let mounted = Mounted::image(&ply, &["--cache", "oci:packed"], "on");
+        // Verified, they are the same ones.
+        let flags = if round == 0 { &["--cache"][..] } else { &["--cache", "--verify"] };
+        let (ran, mounted) = Mounted::try_image(&ply, &[flags, &["oci:packed"]].concat(), "on");
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert_eq!(fs::read_to_string(mounted.path().join("etc/motd")).unwrap(), "goodbye");
         assert_eq!(kept(), 2, "{round}");
         ply.ok(["umount", "on"]);

@@ -56,6 +56,14 @@ fn each_way_shows_the_same() {
             assert_eq!((mounted.options(), listed(&ply).len()), (None, 0), "{way}");
         }
     }
+    // What is asked for is what is given, though the image is mounted otherwise already.
+    let _kernel = Mounted::image(&ply, &["app:1"], "by-kernel");
+    let _loops = Mounted::image(&ply, &["--loop", "app:1"], "in-loops");
+    let _fuse = Mounted::image(&ply, &["--fuse", "app:1"], "by-fuse");
+    let _again = Mounted::image(&ply, &["--loop", "app:1"], "in-loops-again");
+    let ways: Vec<Value> = listed(&ply).iter().map(|said| said["way"].clone()).collect();
+    assert_eq!(ways, ["fuse", "kernel", "loop", "loop"]);
+    ply.ok(["umount", "by-fuse", "by-kernel", "in-loops", "in-loops-again"]);
     // A large directory is read in parts; what is read twice is the same.
     ply.write("large.tar", {
         let entries = (0..3000).fold(ply_tests::Tarball::new(), |tar, n| {

@@ -21,20 +21,22 @@ impl Engine<'_> {
     ) -> Result<Mounted, Error> {
         // Nobody else changes it, or mounts it, meanwhile.
         let _lock = self.change_container(container)?;
-        let located = self.locate_container(container)?;
+        let mut located = self.locate_container(container)?;
+        self.lay_plain(&mut located, options.cache)?;
         let mut record = self.record(&container.name, &located, target, options)?;
         record.container = Some(container.id);
         let verified = self.verify_layers(&located, options)?;
         // Two overlays of one upper layer know nothing of each other.
         if let Some(there) = self.store.mounts_of(&container.id)?.first() {
-            let Some(again) = self.again(&record)? else {
+            let Some(again) = self.again(&record, options)? else {
                 let at = there.directory.display();
                 return Err(Error::Conflict(format!(
                     "{} is mounted over {at} with other options: `ply umount {at}` first",
                     container.name
                 )));
             };
-            let warnings = self.attach(hold, &mut record, &again, target)?.into_iter().collect();
+            record.way = again.way;
+            let warnings = self.attach(hold, &mut record, &again.mounted, target)?.into_iter().collect();
             return Ok(Mounted { verified, warnings, served: None });
         }
         let folder = self.store.container_folder(&container.id);

@@ -36,7 +36,7 @@ impl Engine<'_> {
         target: &Target,
         options: Options,
     ) -> Result<Mounted, Error> {
-        let Index { file, data, mut warnings } = self.index(located, options.cache)?;
+        let Index { file, data, mut warnings } = self.index(located)?;
         unchanged(&record)?;
         let view = Image::open(DiskFile(Arc::new(file))).map_err(Error::within("the index"))?;
         let served = ply_rootfs::Served::mount(view, Data::new(data), &target.path, options.live())?;

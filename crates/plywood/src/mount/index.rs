@@ -33,16 +33,20 @@ struct Data {
 }
 
 impl Engine<'_> {
-    /// The index of an image. Compressed layers of the store, and with `cache` others, are inflated, once; without it others
-    /// are refused.
-    pub(super) fn index(&self, mut located: Located, cache: bool) -> Result<Index, Error> {
-        if cache && located.store.is_none() {
+    /// Sees to it that the layers' plain tars lie somewhere. Compressed layers of the store, and with `cache` others, are
+    /// inflated, once; without it others are refused.
+    pub(super) fn lay_plain(&self, located: &mut Located, cache: bool) -> Result<(), Error> {
+        if located.store.is_none() && !cache {
+            return all_plain(located);
+        }
+        if located.store.is_none() {
             located.bytes.iter_mut().try_for_each(|bytes| bytes.keep_in(&self.store))?;
         }
-        match located.store.is_some() || cache {
-            true => make_plain(self.threads(), &located.bytes)?,
-            false => all_plain(&located)?,
-        }
+        make_plain(self.threads(), &located.bytes)
+    }
+
+    /// The index of an image whose plain tars lie somewhere.
+    pub(super) fn index(&self, located: Located) -> Result<Index, Error> {
         let data = Data::of(&located)?;
         let key = data.key(&located);
         if key.is_some() {

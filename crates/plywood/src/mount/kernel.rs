@@ -21,7 +21,7 @@ pub(super) struct Shown {
 impl Engine<'_> {
     /// Has the kernel show an image. Gives warnings, too.
     pub(super) fn shown(&self, located: Located, options: Options) -> Result<(Shown, Vec<String>), Error> {
-        let Index { file, data, warnings } = self.index(located, options.cache)?;
+        let Index { file, data, warnings } = self.index(located)?;
         let data: Vec<&File> = data.iter().map(|file| &**file).collect();
         Ok((self.by_kernel(&file, &data, options)?, warnings))
     }

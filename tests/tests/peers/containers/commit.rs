@@ -5,7 +5,7 @@ use std::process::Command;
 use ply_tests::{Filesystem, needs, run};
 use serde_json::Value;
 
-use super::pair::{Pair, differences, shown};
+use super::pair::{Pair, both_or_none, differences, shown};
 use crate::DOCKER;
 
 fn ours(pair: &Pair, image: &str) -> Value {
@@ -64,13 +64,7 @@ fn commits_are_dockers() {
             let theirs = run(&mut pair.docker.command(&line));
             let made = pair.ply.run(&line);
             let what = format!("{command:?} {flags:?}, changed: {is_changed}");
-            assert_eq!(
-                made.code == Some(0),
-                theirs.code == Some(0),
-                "{what}: ours says {:?}, Docker's {:?}",
-                made.stderr,
-                theirs.stderr
-            );
+            both_or_none(&made, &theirs, &what);
             if made.code != Some(0) {
                 continue;
             }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use ply_tests::{Filesystem, Kind, Tarball, gzip, needs, output};
 
-use super::pair::{Pair, differences, exported, shown};
+use super::pair::{Pair, both_or_none, differences, exported, shown};
 use crate::DOCKER;
 
 /// The rows of a table that do not hold; dropped, it tells them all.
@@ -311,13 +311,7 @@ fn archives_come_out() {
 fn archive_comes_out(pair: &Pair, line: &str) {
     let folder = pair.ply.folder();
     let [theirs, ours] = pair.cp_in(line.as_bytes(), [folder, folder], None);
-    assert_eq!(
-        ours.code == Some(0),
-        theirs.code == Some(0),
-        "cp {line}: ours says {:?}, Docker's {:?}",
-        ours.stderr,
-        theirs.stderr
-    );
+    both_or_none(&ours, &theirs, &format!("cp {line}"));
     if ours.code == Some(0) {
         let [ours, theirs] = [ours, theirs].map(|ran| Filesystem::in_tar(&ran.stdout[..]));
         assert!(!ours.entries.is_empty(), "cp {line}");
@@ -410,13 +404,7 @@ fn file_comes_out(pair: &Pair, line: &str, script: &str) {
     let before = Filesystem::on_disk(&folders[1]);
     let places: [&Path; 2] = [&folders[0], &folders[1]];
     let [theirs, ours] = pair.cp_in(line.as_bytes(), places, None);
-    assert_eq!(
-        ours.code == Some(0),
-        theirs.code == Some(0),
-        "cp {line}: ours says {:?}, Docker's {:?}",
-        ours.stderr,
-        theirs.stderr
-    );
+    both_or_none(&ours, &theirs, &format!("cp {line}"));
     let [mut theirs, ours_now] = folders.each_ref().map(|folder| Filesystem::on_disk(folder));
     if !line.starts_with("-a ") {
         // What Docker leaves a program of another owner is told in `what_is_known_to_differ_still_does`.

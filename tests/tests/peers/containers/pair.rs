@@ -130,13 +130,7 @@ impl Pair {
         let folder = self.ply.folder();
         let [theirs, ours] = self.cp_in(line, [folder, folder], input);
         let line = line.escape_ascii();
-        assert_eq!(
-            ours.code == Some(0),
-            theirs.code == Some(0),
-            "cp {line}: ours says {:?}, Docker's {:?}",
-            ours.stderr,
-            theirs.stderr
-        );
+        both_or_none(&ours, &theirs, &format!("cp {line}"));
         if ours.code != Some(0) {
             assert_eq!(shown(&self.ours().differences(&before)), [""; 0], "cp {line} was refused");
         }
@@ -197,6 +191,17 @@ impl Pair {
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.ply.file(name)
     }
+}
+
+/// Both do it, or both refuse.
+#[track_caller]
+pub(super) fn both_or_none(ours: &Ran, theirs: &Ran, what: &str) {
+    let (said, theirs_said) = (&ours.stderr, &theirs.stderr);
+    assert_eq!(
+        ours.code == Some(0),
+        theirs.code == Some(0),
+        "{what}: ours says {said:?}, Docker's {theirs_said:?}"
+    );
 }
 
 pub(super) fn exported(command: &mut Command) -> Filesystem {
