@@ -61,7 +61,7 @@ impl Engines {
 impl Drop for Engines {
     fn drop(&mut self) {
         drop(self.daemon.take());
-        // podman leaves its storage mounted upon itself.
+        // podman leaves its storage mounted upon itself, and images that were mounted in it.
         unmount(&[self.podman_root.join("overlay")]);
     }
 }
@@ -121,6 +121,6 @@ impl Drop for Daemon {
 /// Unmounts what of it is mounted; that the rest is not is no news.
 fn unmount(places: &[PathBuf]) {
     for place in places {
-        let _ = Command::new("umount").arg(place).stderr(Stdio::null()).status();
+        let _ = Command::new("umount").arg("--recursive").arg(place).stderr(Stdio::null()).status();
     }
 }
