@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use ply_digest::Digest;
-use ply_image::chain_ids;
 use ply_reference::Reference;
 
 use crate::list::{Filter, Row};
@@ -90,9 +89,7 @@ impl Engine<'_> {
         let (mut stays, mut stacks) = (HashSet::new(), HashSet::new());
         for record in catalog.records().filter(|r| !goes(r)) {
             stays.extend(catalog.blobs(&record.facts.target));
-            let layers = record.facts.image.map(|image| image.layers).unwrap_or_default();
-            stacks.extend(chain_ids(&layers).into_iter().map(|chain| chain.0));
-            stacks.extend(layers.into_iter().map(|layer| layer.0));
+            stacks.extend(record.facts.image.iter().flat_map(ply_store::ImageFacts::stack));
         }
         let unreached = self.store.unreached()?;
         let lost: HashSet<Digest> = unreached.iter().map(|b| b.digest).collect();

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 
 use ply_digest::Digest;
-use ply_image::{DiffId, MediaType, Timestamp, chain_ids};
+use ply_image::{DiffId, MediaType, Timestamp};
 
 use facts::Reading;
 pub use facts::{Facts, ImageFacts, LayerFacts, Match, PlatformImage};
@@ -213,12 +213,8 @@ impl Catalog {
     /// DiffID and ChainID of the layers of all images; of an image of several platforms those of the one for this host, or
     /// the best there is.
     pub(crate) fn stacks(&self) -> HashSet<Digest> {
-        let mut stacks = HashSet::new();
-        for image in self.view.targets().filter_map(|facts| facts.image) {
-            stacks.extend(chain_ids(&image.layers).into_iter().map(|chain| chain.0));
-            stacks.extend(image.layers.into_iter().map(|layer| layer.0));
-        }
-        stacks
+        let images = self.view.targets().filter_map(|facts| facts.image);
+        images.flat_map(|image| image.stack().collect::<Vec<_>>()).collect()
     }
 
     /// Bytes of file content of these layers, hidden ones too; `None` where a layer was never counted.

@@ -1,7 +1,7 @@
 use ply_digest::Digest;
 use ply_image::{
     BlobError, BlobSource, Descriptor, DiffId, Document, DocumentError, Image, Manifest, MediaType, Platform,
-    Target, Timestamp,
+    Target, Timestamp, chain_ids,
 };
 
 /// What the documents below an entry of `index.json` say, found out once and kept in the catalog.
@@ -32,6 +32,14 @@ pub struct ImageFacts {
     pub created: Option<Timestamp>,
     /// The layers, from the bottom up.
     pub layers: Vec<DiffId>,
+}
+
+impl ImageFacts {
+    /// DiffID and ChainID of its layers: what indexes and plain tars are called by.
+    pub fn stack(&self) -> impl Iterator<Item = Digest> + '_ {
+        let chains = chain_ids(&self.layers).into_iter().map(|chain| chain.0);
+        chains.chain(self.layers.iter().map(|layer| layer.0))
+    }
 }
 
 /// What was found out about a layer from its bytes.
