@@ -17,15 +17,15 @@ use ply_image::{ChainId, Document, Platform, Timestamp, chain_ids};
 use ply_overlay::Stack;
 use ply_reference::IdPrefix;
 use ply_rootfs::Upper;
-use ply_store::{Container, ContainerId, ContainerLock, StoreError, is_container_name};
+use ply_store::{Container, ContainerFolder, ContainerId, ContainerLock, StoreError, is_container_name};
 use ply_tree::{Last, TreeView, path};
 
 pub use commit::Commit;
 pub use copy::{Copied, Options};
-pub(crate) use host::{is_work, sweep};
+pub(crate) use host::is_work;
 pub use look::{Looked, Sizes};
 
-use host::HostGround;
+use host::{HostGround, sweep};
 
 use crate::files::{Files, LayerNumber, Need};
 use crate::select::Meant;
@@ -40,6 +40,14 @@ pub struct Create {
     pub platform: Option<Platform>,
     /// What is to be run, in place of the image's command.
     pub command: Vec<String>,
+}
+
+/// Whose files somebody wants to look at.
+pub(crate) enum Subject<T> {
+    /// A container's.
+    Container(Box<Container>),
+    /// An image's, as it was looked for.
+    Image(T),
 }
 
 /// A container that is being changed: nobody else sees it meanwhile.
@@ -131,13 +139,32 @@ impl Engine<'_> {
             .ok_or_else(|| Error::NoSuchContainer { wanted: crate::error::shown(wanted) })
     }
 
+    /// What somebody means who wants to look at files: a container's name comes before an image's, which `image` looks for, and an
+    /// image's ID before a container's.
+    pub(crate) fn subject<T>(
+        &self,
+        wanted: &str,
+        image: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<Subject<T>, Error> {
+        if let Some(container) = self.container_before_images(wanted)? {
+            return Ok(Subject::Container(Box::new(container)));
+        }
+        match image() {
+            Err(none @ Error::NoSuchImage { .. }) => {
+                let container = self.container_after_images(wanted)?.ok_or(none)?;
+                Ok(Subject::Container(Box::new(container)))
+            }
+            image => Ok(Subject::Image(image?)),
+        }
+    }
+
     /// A container whose name this is.
-    pub(crate) fn container_before_images(&self, wanted: &str) -> Result<Option<Container>, Error> {
+    fn container_before_images(&self, wanted: &str) -> Result<Option<Container>, Error> {
         Ok(self.store.container_named(wanted)?)
     }
 
     /// A container whose ID begins so.
-    pub(crate) fn container_after_images(&self, wanted: &str) -> Result<Option<Container>, Error> {
+    fn container_after_images(&self, wanted: &str) -> Result<Option<Container>, Error> {
         let Ok(prefix) = IdPrefix::parse(wanted) else { return Ok(None) };
         let mut ids = self.store.container_ids()?;
         ids.retain(|id| id.begins_with(&prefix));
@@ -220,13 +247,7 @@ impl Engine<'_> {
                 sweep(&mount.directory).map_err(files.failed())?;
                 Place::Mount(HostGround::within(&mount.directory).map_err(files.failed())?)
             }
-            None => {
-                sweep(&folder.upper()).map_err(files.failed())?;
-                let upper = Upper::open(&folder.upper(), &folder.work(), &ply_rootfs::Options::default());
-                let upper = upper.map_err(files.failed())?;
-                upper.sweep().map_err(files.failed())?;
-                Place::Layer(upper)
-            }
+            None => Place::Layer(open_layer(&folder).map_err(files.failed())?),
         };
         Ok(Changing { container: container.clone(), files, place })
     }
@@ -263,6 +284,16 @@ impl Engine<'_> {
         }
         Ok((users, chains))
     }
+}
+
+/// Opens a container's own layer, where nobody else is at work, and takes away what those left there who were killed.
+pub(crate) fn open_layer(
+    folder: &ContainerFolder,
+) -> Result<Upper, Box<dyn std::error::Error + Send + Sync>> {
+    sweep(&folder.upper())?;
+    let upper = Upper::open(&folder.upper(), &folder.work(), &ply_rootfs::Options::default())?;
+    upper.sweep()?;
+    Ok(upper)
 }
 
 /// The union of the layers below a container's own.

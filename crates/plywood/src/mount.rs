@@ -17,10 +17,11 @@ use ply_archive::Place;
 use ply_image::Platform;
 use ply_reference::Reference;
 use ply_rootfs::{Detached, Live, MountError, can_mount, unmount};
-use ply_store::{Container, Hold, Mount, MountTable, StoreError};
+use ply_store::{Hold, Mount, MountTable, StoreError};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, open};
 
+use crate::containers::Subject;
 use crate::files::{Located, split_down, verify};
 use crate::watch::TaskProgress;
 use crate::{Engine, Error};
@@ -73,12 +74,6 @@ pub struct Listed {
     pub since: Since,
 }
 
-/// What can be mounted.
-enum Mountable {
-    Image(Box<Located>),
-    Container(Box<Container>),
-}
-
 /// The directory to mount over.
 struct Target {
     /// Over no link.
@@ -107,13 +102,13 @@ impl Engine<'_> {
         let target = Target::open(directory)?;
         // From before the image is looked up, so that nobody collects it before there is a record.
         let hold = self.store.hold()?;
-        match self.mountable(wanted, platform)? {
-            Mountable::Image(located) => self.mount_image(&hold, wanted, *located, &target, options),
-            Mountable::Container(_) if options.way == Some(Way::Fuse) => Err(Error::Misuse(
+        match self.subject(wanted, || self.locate(wanted, platform))? {
+            Subject::Image(located) => self.mount_image(&hold, wanted, located, &target, options),
+            Subject::Container(_) if options.way == Some(Way::Fuse) => Err(Error::Misuse(
                 "a container is mounted by the kernel's overlayfs alone, which takes root: `ply cp` changes it without"
                     .to_owned(),
             )),
-            Mountable::Container(container) => self.mount_container(&hold, &container, &target, options),
+            Subject::Container(container) => self.mount_container(&hold, &container, &target, options),
         }
     }
 
@@ -219,20 +214,6 @@ impl Engine<'_> {
         let progress = TaskProgress::alone(self.watch, "verify", Some(lens.sum()));
         verify(self.threads(), &located.bytes, &progress)?;
         Ok(Some(located.bytes.len()))
-    }
-
-    /// What somebody means who wants to look: a container's name comes before an image's, an image's ID before a container's.
-    fn mountable(&self, wanted: &str, platform: Option<&Platform>) -> Result<Mountable, Error> {
-        if let Some(container) = self.container_before_images(wanted)? {
-            return Ok(Mountable::Container(Box::new(container)));
-        }
-        match self.locate(wanted, platform) {
-            Err(none @ Error::NoSuchImage { .. }) => {
-                let container = self.container_after_images(wanted)?.ok_or(none)?;
-                Ok(Mountable::Container(Box::new(container)))
-            }
-            located => Ok(Mountable::Image(Box::new(located?))),
-        }
     }
 
     /// The mounts that are there, by directory.

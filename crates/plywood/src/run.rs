@@ -102,7 +102,7 @@ impl Engine<'_> {
         let traces = Traces::of(&files, places)?;
         bundle.write(&spec)?;
         let options = MountOptions { suid: true, dev: true, ..MountOptions::default() };
-        let mounted = self.mount(&container.id.to_string(), None, &bundle.rootfs(), options)?;
+        let mounted = self.mount_here(container, &bundle.rootfs(), options)?;
         mounted.warnings.iter().for_each(|warning| self.watch.note(warning));
         let ended = runtime::run(&bundle, container, run, started, self.watch);
         self.unmount_patiently(&bundle.rootfs())?;

@@ -119,6 +119,11 @@ impl HostGround {
         Ok((Self::within(above).map_err(at(to))?, name.as_bytes().to_vec()))
     }
 
+    /// The directory.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Below a directory.
     pub(super) fn within(root: &Path) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let root = fs::canonicalize(root)?;
@@ -148,7 +153,7 @@ pub(crate) fn is_work(name: &[u8]) -> bool {
 
 /// Takes away the directories to work in that those left who were killed while they wrote to a container where it is mounted.
 /// Nobody else may be at work there.
-pub(crate) fn sweep(root: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+pub(super) fn sweep(root: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     for entry in fs::read_dir(root)? {
         let name = entry?.file_name();
         if is_work(name.as_bytes()) {
@@ -156,13 +161,6 @@ pub(crate) fn sweep(root: &Path) -> Result<(), Box<dyn std::error::Error + Send 
         }
     }
     Ok(())
-}
-
-impl HostGround {
-    /// The directory.
-    pub(super) fn root(&self) -> &Path {
-        &self.root
-    }
 }
 
 impl Drop for HostGround {

@@ -80,9 +80,7 @@ impl Engine<'_> {
         let image = ply_image::Image::read(&self.store, &container.manifest)?;
         Ok(Sizes { written, image: nameless_view(&self.store.catalog()?, image).size() })
     }
-}
 
-impl Engine<'_> {
     /// Bytes of file content that were written in a container.
     pub(crate) fn written(&self, container: &Container) -> Result<u64, Error> {
         let upper = Upper::read(&self.store, container, 0, self.read_container(container)?)?;

@@ -13,6 +13,7 @@ use super::bytes::make_plain;
 use super::layer_tree::identity;
 use super::upper::Upper;
 use super::{Files, Layer, LayerBytes, LayerTree};
+use crate::containers::Subject;
 use crate::measure::RegionCursor;
 use crate::select::{Meant, nameless_view};
 use crate::transfer::{BLOCK, RegionReader};
@@ -68,15 +69,9 @@ impl Engine<'_> {
 
     fn files_for(&self, need: Need, wanted: &str, platform: Option<&Platform>) -> Result<Files, Error> {
         let (wanted, down) = split_down(wanted);
-        if let Some(container) = self.container_before_images(wanted)? {
-            return self.files_down(need, &container, down);
-        }
-        match self.files_below_name(need, (wanted, down), platform) {
-            Err(none @ Error::NoSuchImage { .. }) => {
-                let container = self.container_after_images(wanted)?.ok_or(none)?;
-                self.files_down(need, &container, down)
-            }
-            files => files,
+        match self.subject(wanted, || self.files_below_name(need, (wanted, down), platform))? {
+            Subject::Container(container) => self.files_down(need, &container, down),
+            Subject::Image(files) => Ok(files),
         }
     }
 

@@ -3,14 +3,24 @@
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 
-use ply_rootfs::Upper;
 use ply_store::{Container, Hold, Mount};
 
 use super::{Mounted, Options, Target};
-use crate::containers::sweep;
+use crate::containers::open_layer;
 use crate::{Engine, Error};
 
 impl Engine<'_> {
+    /// Mounts a container that somebody has in hand.
+    #[cfg(feature = "run")]
+    pub(crate) fn mount_here(
+        &self,
+        container: &Container,
+        directory: &std::path::Path,
+        options: Options,
+    ) -> Result<Mounted, Error> {
+        self.mount_container(&self.store.hold()?, container, &Target::open(directory)?, options)
+    }
+
     /// Mounts a container: what is written there comes to lie in its own layer.
     pub(super) fn mount_container(
         &self,
@@ -41,23 +51,19 @@ impl Engine<'_> {
         }
         let folder = self.store.container_folder(&container.id);
         let name = || format!("container {}", container.name);
-        let (upper, work) = (folder.upper(), folder.work());
         let open = |path| File::open(path).map_err(Error::within(name()));
-        let (upper_file, work_file) = (open(&upper)?, open(&work)?);
-        if work_file.metadata().map_err(Error::within(name()))?.uid() != rustix::process::geteuid().as_raw() {
+        let (upper, work) = (open(folder.upper())?, open(folder.work())?);
+        if work.metadata().map_err(Error::within(name()))?.uid() != rustix::process::geteuid().as_raw() {
             return Err(Error::Misuse(format!(
                 "{} was made by another user, who spells deletions otherwise than a mount by root does",
                 container.name
             )));
         }
-        // What a copy that was killed left there.
-        let swept = Upper::open(&upper, &work, &ply_rootfs::Options::default()).and_then(|u| u.sweep());
-        swept.map_err(Error::within(name()))?;
-        sweep(&upper).map_err(Error::within(name()))?;
+        open_layer(&folder).map_err(Error::within(name()))?;
         let (lower, mut warnings) = self.shown(located, Options { suid: true, dev: true, ..options })?;
         record.way = lower.way;
         let fd = rustix::fd::AsFd::as_fd(&target.fd);
-        let mounted = lower.mounted.overlay(&upper_file, &work_file, options.live(), fd)?;
+        let mounted = lower.mounted.overlay(&upper, &work, options.live(), fd)?;
         warnings.extend(self.attach(hold, &mut record, &mounted, target)?);
         Ok(Mounted { verified, warnings, served: None })
     }
