@@ -1,3 +1,4 @@
+use ply_reference::Reference;
 use plywood::disk::{DiskUse, ImageUse, Part};
 use serde_json::{Value, json};
 
@@ -49,7 +50,7 @@ fn each(images: &[ImageUse], size: &dyn Fn(u64) -> String) -> String {
     let mut table =
         Table::new(["IMAGE", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS"]);
     for image in images {
-        let names: Vec<String> = image.names.iter().map(plywood_name).collect();
+        let names: Vec<String> = image.names.iter().map(Reference::familiar).collect();
         let name = if names.is_empty() { "<none>".to_owned() } else { names.join(", ") };
         let created = image.created.map(|time| when::from_unix(time.seconds, time.nanoseconds));
         let created = created.map_or_else(|| "N/A".to_owned(), |time| when::ago(time, now));
@@ -68,17 +69,13 @@ fn each(images: &[ImageUse], size: &dyn Fn(u64) -> String) -> String {
     table.render()
 }
 
-fn plywood_name(name: &ply_reference::Reference) -> String {
-    name.familiar()
-}
-
 fn said(found: &DiskUse) -> Value {
     let part =
         |part: &Part| json!({"count": part.count, "size": part.bytes, "reclaimable": part.reclaimable});
     let image = |image: &ImageUse| {
         json!({
             "id": image.id,
-            "names": image.names.iter().map(plywood_name).collect::<Vec<_>>(),
+            "names": image.names.iter().map(Reference::familiar).collect::<Vec<_>>(),
             "size": image.shared + image.own,
             "shared": image.shared,
             "own": image.own,

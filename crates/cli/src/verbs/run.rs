@@ -1,5 +1,5 @@
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use plywood::Error;
@@ -102,7 +102,7 @@ fn volume(given: &str) -> Result<Volume, Failure> {
             _ => return Err(refused("the options are ro and rw")),
         }
     }
-    Ok(Volume { host: PathBuf::from(Path::new(host)), at: at.to_owned(), read_only })
+    Ok(Volume { host: PathBuf::from(host), at: at.to_owned(), read_only })
 }
 
 #[cfg(test)]
