@@ -3,6 +3,8 @@
 mod containers;
 mod files;
 mod make;
+#[cfg(feature = "registry")]
+mod registries;
 pub(crate) mod switches;
 
 pub(crate) use containers::{Commit, Cp, Create, Delete, InspectContainer, OfContainer, Ps, Rm};
@@ -10,6 +12,8 @@ pub(crate) use containers::{Commit, Cp, Create, Delete, InspectContainer, OfCont
 pub(crate) use containers::{Network, Run};
 pub(crate) use files::{Cat, Diff, Du, Export, Find, Grep, Log, Ls, Mount, Stat, Tree, Umount, Unpack};
 pub(crate) use make::{Import, Squash};
+#[cfg(feature = "registry")]
+pub(crate) use registries::{Login, Logout, Pull, Push, Search};
 
 use std::path::PathBuf;
 
@@ -48,12 +52,35 @@ pub(crate) struct Global {
         hide_default_value = true
     )]
     pub(crate) threads: usize,
+    /// Whether registries must show a certificate that is trusted; with =false one without TLS will do
+    #[cfg(feature = "registry")]
+    #[arg(
+        long,
+        global = true,
+        display_order = 902,
+        value_name = "BOOL",
+        default_value_t = true,
+        hide_default_value = true,
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub(crate) tls_verify: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Load(Load),
     Save(Save),
+    #[cfg(feature = "registry")]
+    Pull(Pull),
+    #[cfg(feature = "registry")]
+    Login(Login),
+    #[cfg(feature = "registry")]
+    Logout(Logout),
+    #[cfg(feature = "registry")]
+    Search(Search),
     Import(Import),
     Squash(Squash),
     Images(Images),
@@ -143,6 +170,10 @@ impl Verb {
             | Self::Image(_) => "stopped; what was begun was undone",
             #[cfg(feature = "run")]
             Self::Run(_) => "stopped",
+            #[cfg(feature = "registry")]
+            Self::Pull(_) => "stopped; nothing was named, and what came whole is kept for the next try",
+            #[cfg(feature = "registry")]
+            Self::Login(_) | Self::Logout(_) | Self::Search(_) => "stopped",
             Self::Images(_)
             | Self::Inspect(_)
             | Self::History(_)
@@ -172,6 +203,8 @@ pub(crate) enum Image {
     Ls(Images),
     Load(Load),
     Save(Save),
+    #[cfg(feature = "registry")]
+    Pull(Pull),
     Import(Import),
     Inspect(Inspect),
     History(History),

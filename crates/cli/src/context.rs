@@ -12,6 +12,8 @@ use crate::bars::Bars;
 pub(crate) struct Context {
     store: PathBuf,
     threads: usize,
+    #[cfg(feature = "registry")]
+    tls_verify: bool,
     bars: Bars,
 }
 
@@ -33,7 +35,13 @@ impl Context {
             Some(store) => store.clone(),
             None => default_store()?,
         };
-        Ok(Self { store, threads: global.threads, bars: Bars::new(interrupted) })
+        Ok(Self {
+            store,
+            threads: global.threads,
+            #[cfg(feature = "registry")]
+            tls_verify: global.tls_verify,
+            bars: Bars::new(interrupted),
+        })
     }
 
     /// Where the store is.
@@ -55,6 +63,10 @@ impl Context {
         let mut engine = Engine::open(&self.store)?;
         engine.watch = &self.bars;
         engine.threads = self.threads;
+        #[cfg(feature = "registry")]
+        {
+            engine.registries.tls_verify = self.tls_verify;
+        }
         Ok(engine)
     }
 

@@ -19,17 +19,23 @@ mod inspect;
 mod layers;
 mod load;
 mod log;
+#[cfg(feature = "registry")]
+mod login;
 mod ls;
 mod mount;
 mod name;
 mod prune;
 mod ps;
+#[cfg(feature = "registry")]
+mod pull;
 mod rm;
 mod rmi;
 #[cfg(feature = "run")]
 mod run;
 mod save;
 mod scripts;
+#[cfg(feature = "registry")]
+mod search;
 mod squash;
 mod stat;
 mod tag;
@@ -79,6 +85,14 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
         Verb::Find(a) => find::run(context, &a),
         Verb::Grep(a) => grep::run(context, &a),
         Verb::Name(a) => name::run(&a),
+        #[cfg(feature = "registry")]
+        Verb::Pull(a) | Verb::Image(Image::Pull(a)) => pull::run(context, &a),
+        #[cfg(feature = "registry")]
+        Verb::Login(a) => login::run(context, &a),
+        #[cfg(feature = "registry")]
+        Verb::Logout(a) => login::logout(context, &a),
+        #[cfg(feature = "registry")]
+        Verb::Search(a) => search::run(context, &a),
         Verb::Squash(a) => squash::run(context, &a),
         Verb::Tag(a) | Verb::Image(Image::Tag(a)) => tag::run(context, &a),
         Verb::Rmi(a) | Verb::Image(Image::Rm(a)) => rmi::run(context, &a),

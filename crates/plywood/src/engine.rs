@@ -13,6 +13,9 @@ pub struct Engine<'a> {
     pub watch: &'a dyn Watch,
     /// Threads to work with; 0 for one a core.
     pub threads: usize,
+    /// How registries are spoken to.
+    #[cfg(feature = "registry")]
+    pub registries: ply_registry::Settings,
 }
 
 impl std::fmt::Debug for Engine<'_> {
@@ -30,7 +33,13 @@ impl Engine<'static> {
     /// # Errors
     /// The store was written by a newer version, or cannot be read.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        Ok(Self { store: Store::open(root)?, watch: &Silent, threads: 0 })
+        Ok(Self {
+            store: Store::open(root)?,
+            watch: &Silent,
+            threads: 0,
+            #[cfg(feature = "registry")]
+            registries: ply_registry::Settings::from_environment(),
+        })
     }
 }
 

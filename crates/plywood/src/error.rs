@@ -118,6 +118,10 @@ pub enum Error {
     /// An archive.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// A registry or a Docker daemon.
+    #[cfg(feature = "registry")]
+    #[error(transparent)]
+    Registry(#[from] ply_registry::RegistryError),
     /// A document.
     #[error(transparent)]
     Document(#[from] DocumentError),

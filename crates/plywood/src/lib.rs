@@ -11,6 +11,7 @@ pub mod family;
 pub mod files;
 pub mod history;
 pub mod import;
+mod layer_blobs;
 pub mod list;
 pub mod load;
 mod measure;
@@ -19,6 +20,8 @@ mod new_image;
 mod point;
 pub mod prune;
 mod receive;
+#[cfg(feature = "registry")]
+pub mod registry;
 pub mod remove;
 #[cfg(feature = "run")]
 pub mod run;

@@ -4,7 +4,7 @@
 //! names in the end is dropped with the transaction.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ use ply_layer::Compression;
 use ply_store::{Ingest, IngestBlob};
 use ply_tar::{Entries, Kind, TarError, Trailer};
 
-use crate::transfer::{BLOCK, Counter, Failure, Indexes, Inflated, Moved, Out, Outs, Plain, inflate, lock};
+use crate::transfer::{BLOCK, Counter, Failure, Indexes, Moved, Out, lock, take};
 use crate::watch::TaskProgress;
 use crate::{Engine, Error};
 
@@ -23,10 +23,6 @@ use crate::{Engine, Error};
 const SMALL: u64 = 64 << 10;
 /// All members in memory together; further ones go to disk, however small.
 const MEMORY: u64 = 8 << 20;
-/// From this size on a member is hashed on another thread than it is read and written on.
-const THREAD: u64 = 1 << 20;
-/// Blocks on their way between the reader and the hasher.
-const BLOCKS: usize = 16;
 
 /// The members of an archive that came through a pipe.
 pub(crate) struct Received {
@@ -182,108 +178,17 @@ fn take_blob(
 ) -> Result<Held, Error> {
     let blob = ingest.blob(Some(size)).map_err(Error::within(name))?;
     let out = Out::of(&blob);
-    let buffered = BufReader::with_capacity(BLOCK, content);
-    let (compression, reader) = ply_layer::sniff(buffered).map_err(unreadable(name))?;
-    let counter = Counter::new(Some(indexes));
-    let inflated = match compression {
-        Compression::None if size < THREAD => copy_here(reader, &out, counter, name, progress)?,
-        Compression::None => copy(reader, &out, counter, name, progress)?,
-        compression => {
-            let outs = Outs { stored: Some(&out), plain: Plain::Out(None), indexes: Some(indexes) };
-            let inflated = inflate(reader, compression, outs, progress);
-            inflated.map_err(|failure| match failure {
-                Failure::Read(error) => unreadable(name)(error),
-                failure => failure.at(name),
-            })?
-        }
-    };
+    let taken = take(content, size, Some(&out), Some(indexes), progress).map_err(|failure| match failure {
+        Failure::Read(error) => unreadable(name)(error),
+        failure => failure.at(name),
+    })?;
     Ok(Held::Large(Box::new(Large {
         path: blob.path().to_owned(),
         blob: Mutex::new(Some(blob)),
-        size: inflated.size,
-        digest: inflated.digest,
-        layer: inflated.layer.map_err(|failure| Mutex::new(Some(failure))),
+        size: taken.size,
+        digest: taken.digest,
+        layer: taken.layer.map_err(|failure| Mutex::new(Some(failure))),
     })))
-}
-
-/// What a plain member turned out to be.
-fn plain(size: u64, digest: Digest, counted: Result<Counter<'_>, TarError>) -> Inflated {
-    let diff_id = DiffId(digest);
-    let moved = |facts| Moved { digest, size, diff_id, compression: Compression::None, facts };
-    let facts = counted.and_then(|counter| counter.finish(diff_id, size));
-    Inflated { digest, size, layer: facts.map(moved).map_err(Failure::Tar) }
-}
-
-/// Reads, writes, hashes and counts on this thread: what is small is done before another one has begun.
-fn copy_here(
-    mut content: impl Read,
-    out: &Out,
-    counter: Counter<'_>,
-    name: &str,
-    progress: &dyn Progress,
-) -> Result<Inflated, Error> {
-    let (mut hasher, mut counted) = (Hasher::new(), Ok(counter));
-    let mut block = vec![0; BLOCK];
-    loop {
-        let n = content.read(&mut block).map_err(unreadable(name))?;
-        let bytes = block.get(..n).filter(|bytes| !bytes.is_empty());
-        let Some(bytes) = bytes else { break };
-        hasher.update(bytes);
-        counted = counted.and_then(|mut counter: Counter<'_>| counter.push(bytes).map(|()| counter));
-        out.write(bytes).map_err(Error::within(format!("writing {name}")))?;
-        if progress.advance(n as u64).is_break() {
-            return Err(Error::Interrupted);
-        }
-    }
-    Ok(plain(out.len(), hasher.finalize(), counted))
-}
-
-/// Reads and writes on this thread, hashes and counts on another.
-fn copy(
-    mut content: impl Read,
-    out: &Out,
-    counter: Counter<'_>,
-    name: &str,
-    progress: &dyn Progress,
-) -> Result<Inflated, Error> {
-    let (to_hasher, blocks) = std::sync::mpsc::sync_channel::<Vec<u8>>(BLOCKS);
-    let (back, free) = std::sync::mpsc::sync_channel(BLOCKS);
-    for _ in 0..BLOCKS {
-        let _ = back.send(Vec::new());
-    }
-    std::thread::scope(|scope| {
-        let hashing = scope.spawn(move || {
-            let mut hasher = Hasher::new();
-            // A member that is no tar may be no layer; whether it is one is known at the end.
-            let mut counted = Ok(counter);
-            for block in blocks {
-                hasher.update(&block);
-                counted = counted.and_then(|mut counter| counter.push(&block).map(|()| counter));
-                let _ = back.send(block);
-            }
-            (hasher, counted)
-        });
-        let read = (|| loop {
-            let Ok(mut block) = free.recv() else { return Ok(()) };
-            block.resize(BLOCK, 0);
-            let n = content.read(&mut block).map_err(unreadable(name))?;
-            if n == 0 {
-                return Ok(());
-            }
-            block.truncate(n);
-            out.write(&block).map_err(Error::within(format!("writing {name}")))?;
-            if progress.advance(n as u64).is_break() {
-                return Err(Error::Interrupted);
-            }
-            if to_hasher.send(block).is_err() {
-                return Ok(());
-            }
-        })();
-        drop(to_hasher);
-        let (hasher, counted) = hashing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        read?;
-        Ok(plain(out.len(), hasher.finalize(), counted))
-    })
 }
 
 impl Received {

@@ -90,10 +90,11 @@ fn entries_of(catalog: &Catalog, facts: &Facts) -> Vec<Record> {
     same.iter().flat_map(|f| catalog.entries_of(&f.target).collect::<Vec<_>>()).collect()
 }
 
-/// A digest is no name of its own here: it belongs to every tag of its repository that points there.
+/// A digest is no name of its own here, unless the image was pulled by it: it belongs to every tag of its repository that points there.
 fn refuse_digest(wanted: &str, catalog: &Catalog, found: &Found) -> Result<(), Error> {
     let query = Query::parse(wanted)?;
-    let Some(reference) = query.reference().filter(|r| r.digest().is_some()) else { return Ok(()) };
+    let is_digest = |r: &&Reference| r.digest().is_some() && found.by_name.is_none();
+    let Some(reference) = query.reference().filter(is_digest) else { return Ok(()) };
     let repository = reference.name();
     let tags: Vec<String> = catalog
         .entries_of(&found.facts.target)
@@ -125,7 +126,7 @@ fn untag(names: &mut Names, removed: &mut Removed, name: &Reference, facts: &Fac
     removed.untagged.push(name.familiar());
     let given = facts.image.as_ref().is_some_and(|image| !image.made);
     let stays = names.names_of(&facts.target).filter_map(parse_canonical).any(|o| o.name() == name.name());
-    if given && !stays {
+    if given && !stays && name.digest().is_none() {
         removed.untagged.push(format!("{}@{}", name.name().familiar(), facts.target));
     }
 }

@@ -169,7 +169,9 @@ impl Engine<'_> {
         for listed in target.manifests.iter().filter(|d| d.is_attestation()) {
             blobs.extend(self.attestation(listed)?);
         }
-        Ok(PlannedImage { names: found.by_name.into_iter().collect(), root, blobs, images })
+        // A digest is what the archive says anyway.
+        let names = found.by_name.into_iter().filter(|name| name.digest().is_none()).collect();
+        Ok(PlannedImage { names, root, blobs, images })
     }
 
     fn chosen(&self, found: &Found, target: &Target, options: &Options) -> Result<Vec<Image>, Error> {

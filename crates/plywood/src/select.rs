@@ -158,7 +158,7 @@ impl Engine<'_> {
         let named = names_of(catalog, facts, image.id());
         let digests = digests_of(&named);
         Ok(View {
-            names: named.into_iter().map(|(name, _)| name).collect(),
+            names: named.into_iter().map(|(name, _)| name).filter(|name| name.digest().is_none()).collect(),
             digests,
             target: Some(Catalog::descriptor(facts)),
             manifest: Some(manifest),
@@ -293,6 +293,11 @@ pub(crate) fn find(catalog: &Catalog, wanted: &str) -> Result<Found, Error> {
 
 fn by_reference(catalog: &Catalog, reference: &Reference) -> Option<Found> {
     if let Some(digest) = reference.digest() {
+        // What was pulled by its digest is called so.
+        let name = reference.without_tag();
+        if let Some(record) = catalog.by_name(&name.canonical()) {
+            return Some(Found { facts: record.facts, by_name: Some(name), which: Which::Host });
+        }
         let repository = format!("{}:", reference.name().canonical());
         return catalog
             .by_name_prefix(&repository)

@@ -7,9 +7,9 @@ mod budget;
 mod copy;
 mod counter;
 mod inflate;
-
 mod origin;
 mod out;
+mod take;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -18,13 +18,14 @@ use ply_image::DiffId;
 use ply_layer::Compression;
 use ply_store::LayerFacts;
 
-use budget::Budget;
+pub(crate) use budget::Budget;
 use copy::head;
 pub(crate) use copy::{RegionReader, sniff};
 pub(crate) use counter::{Counter, Indexes, content_of};
 pub(crate) use inflate::{Failure, Inflated, Outs, Plain, inflate};
 pub(crate) use origin::Origin;
-pub(crate) use out::Out;
+pub(crate) use out::{Out, WRITE_BACK};
+pub(crate) use take::take;
 
 use crate::watch::{Task, TaskProgress};
 use crate::workers::each;
@@ -34,8 +35,6 @@ use crate::{Engine, Error};
 pub(crate) const BLOCK: usize = 128 << 10;
 /// Threads that copy plain blobs, at most: each has a block for every lane, 16 MiB in all, and no disk needs more.
 const COPIERS: usize = 32;
-/// Memory for all that are inflating at once: their buffers and windows.
-const INFLATING: u64 = 24 << 20;
 
 /// What the bytes of a blob must be.
 #[derive(Debug, Clone, Copy, Default)]
@@ -141,7 +140,7 @@ impl Engine<'_> {
         jobs.sort_by_key(|(_, job, _)| std::cmp::Reverse(job.from.len()));
         let jobs: Vec<_> = jobs.into_iter().map(|job| Mutex::new(Some(job))).collect();
         let done = Mutex::new(Vec::new());
-        let budget = Budget::new(INFLATING);
+        let budget = Budget::inflating();
         each(
             self.threads(),
             &jobs,
@@ -176,7 +175,7 @@ fn inflate_one(
 ) -> Result<Moved, Error> {
     let from = job.from.open()?;
     let head = head(&from).map_err(Error::within(job.what.clone()))?;
-    let _share = budget.take(inflate::BUFFERED + compression.memory(&head));
+    let _share = budget.take_for(&head);
     let outs =
         Outs { stored: job.stored.as_ref(), plain: Plain::Out(job.plain.as_ref()), indexes: job.indexes };
     let moved = inflate(RegionReader::new(&from), compression, outs, progress);

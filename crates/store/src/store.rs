@@ -86,6 +86,15 @@ impl Store {
         Catalog::load(self, &bytes)
     }
 
+    /// The entry of `index.json` for a canonical name, annotated as it stands there.
+    ///
+    /// # Errors
+    /// `index.json` is damaged or cannot be read.
+    pub fn entry(&self, name: &str) -> Result<Option<ply_image::Descriptor>, StoreError> {
+        let names = Names::parse(&self.layout, &read_index(&self.layout)?)?;
+        Ok(names.get(name).cloned())
+    }
+
     /// Starts taking blobs in.
     ///
     /// # Errors

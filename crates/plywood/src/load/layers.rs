@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use ply_archive::{Archive, Member, PackedImage, PackedLayer};
-use ply_image::{BlobSink, BlobSource, Descriptor, DiffId, Image, MediaType};
-use ply_store::{Catalog, Ingest, IngestBlob};
+use ply_image::{BlobSink, BlobSource, Descriptor, DiffId, MediaType};
+use ply_store::{Ingest, IngestBlob};
 
 use super::choice::Choice;
 use super::read_blob;
@@ -112,24 +112,6 @@ impl Engine<'_> {
             layers.by_diff_id.insert(id, descriptor);
         }
         Ok(())
-    }
-
-    /// The blobs of the store that hold these layers.
-    fn layer_blobs(&self, catalog: &Catalog, wanted: &[DiffId]) -> HashMap<DiffId, Vec<Descriptor>> {
-        let mut blobs: HashMap<DiffId, Vec<Descriptor>> = HashMap::new();
-        for record in catalog.records() {
-            let Some(known) = record.facts.image else { continue };
-            if !known.layers.iter().any(|id| wanted.contains(id)) {
-                continue;
-            }
-            let Ok(image) = Image::read(&self.store, &known.manifest) else { continue };
-            for layer in image.layers() {
-                if wanted.contains(&layer.diff_id) && self.store.has(&layer.blob.digest, layer.blob.size) {
-                    blobs.entry(layer.diff_id).or_default().push(layer.blob);
-                }
-            }
-        }
-        blobs
     }
 }
 

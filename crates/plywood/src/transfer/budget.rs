@@ -1,27 +1,42 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use super::lock;
+use ply_layer::Compression;
+
+use super::{inflate, lock};
+
+/// Memory for all that are inflating at once: their buffers and windows.
+const INFLATING: u64 = 24 << 20;
 
 /// Memory that workers share: each takes what it needs and waits until there is as much.
-pub(super) struct Budget {
+pub(crate) struct Budget {
     total: u64,
     left: Mutex<u64>,
     bell: Condvar,
 }
 
 /// What a worker took; given back when dropped.
-pub(super) struct Share<'a> {
+pub(crate) struct Share<'a> {
     budget: &'a Budget,
     bytes: u64,
 }
 
 impl Budget {
-    pub(super) const fn new(total: u64) -> Self {
+    /// For all that inflate at once.
+    pub(crate) const fn inflating() -> Self {
+        Self::new(INFLATING)
+    }
+
+    const fn new(total: u64) -> Self {
         Self { total, left: Mutex::new(total), bell: Condvar::new() }
     }
 
+    /// What inflating a stream takes that begins so.
+    pub(crate) fn take_for(&self, head: &[u8]) -> Share<'_> {
+        self.take(inflate::BUFFERED + Compression::detect(head).memory(head))
+    }
+
     /// Waits until there are so many bytes. Who needs more than there is at all gets it alone.
-    pub(super) fn take(&self, bytes: u64) -> Share<'_> {
+    fn take(&self, bytes: u64) -> Share<'_> {
         let bytes = bytes.min(self.total);
         let mut left = lock(&self.left);
         while *left < bytes {

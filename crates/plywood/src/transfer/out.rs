@@ -10,7 +10,7 @@ use rustix::fs::{Advice, fadvise};
 
 /// How many bytes are written before the disk is told to start. With it a load takes 0.74 of `cp && sync`,
 /// without 1.10: the disk works while we do (`cargo xtask bench --peers`).
-const WRITE_BACK: u64 = 8 << 20;
+pub(crate) const WRITE_BACK: u64 = 8 << 20;
 
 /// A place in a file that bytes are written to, in order.
 #[derive(Debug)]
@@ -18,7 +18,6 @@ pub(crate) struct Out {
     file: OnceLock<Arc<File>>,
     /// What is opened when the first byte comes: there may be more files to write than a process may hold open.
     path: PathBuf,
-    start: u64,
     at: AtomicU64,
     flushed: AtomicU64,
 }
@@ -36,12 +35,7 @@ impl Out {
 
     fn at_path(path: PathBuf, start: u64) -> Self {
         let (at, flushed) = (AtomicU64::new(start), AtomicU64::new(start));
-        Self { file: OnceLock::new(), path, start, at, flushed }
-    }
-
-    /// Bytes written so far.
-    pub(crate) fn len(&self) -> u64 {
-        self.at.load(Ordering::Relaxed) - self.start
+        Self { file: OnceLock::new(), path, at, flushed }
     }
 
     fn file(&self) -> io::Result<&File> {

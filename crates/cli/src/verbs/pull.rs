@@ -1,0 +1,55 @@
+use ply_reference::Reference;
+use plywood::registry::pull::Pulled;
+
+use super::{Outcome, platforms};
+use crate::arguments::Pull;
+use crate::context::Context;
+use crate::output;
+use crate::report::{Exit, Failure};
+
+pub(crate) fn run(context: &Context, arguments: &Pull) -> Outcome {
+    let platforms = platforms(arguments.platform.as_deref())?;
+    let engine = if arguments.quiet { context.quiet_engine()? } else { context.engine()? };
+    let text = arguments.name.strip_prefix("docker://").unwrap_or(&arguments.name);
+    let reference = Reference::parse(text).map_err(plywood::Error::from)?;
+    if arguments.all_tags {
+        if reference.tag().is_some() || reference.digest().is_some() {
+            return Err(Failure::Misuse("tag can't be used with --all-tags/-a".to_owned()));
+        }
+        let mut failed = None;
+        engine.pull_all(reference.name(), &platforms, |pulled| {
+            let pulled = pulled?;
+            if let Err(error) = print(&pulled, arguments.quiet) {
+                failed.get_or_insert(error);
+            }
+            Ok(())
+        })?;
+        return failed.map_or(Ok(Exit::Done), Err);
+    }
+    if !arguments.quiet && reference.tag().is_none() && reference.digest().is_none() {
+        output::line("Using default tag: latest")?;
+    }
+    print(&engine.pull(&reference, &platforms)?, arguments.quiet)?;
+    Ok(Exit::Done)
+}
+
+/// What Docker prints when all is done.
+fn print(pulled: &Pulled, quiet: bool) -> Result<(), Failure> {
+    let name = &pulled.name;
+    if !quiet {
+        let what = match (name.tag(), name.digest()) {
+            (Some(tag), _) => tag.to_string(),
+            (None, digest) => digest.map(ToString::to_string).unwrap_or_default(),
+        };
+        output::line(&format!("{what}: Pulling from {}", pulled_from(name)))?;
+        output::line(&format!("Digest: {}", pulled.digest))?;
+        let status = if pulled.was_here { "Image is up to date" } else { "Downloaded newer image" };
+        output::line(&format!("Status: {status} for {}", name.familiar()))?;
+    }
+    output::line(&name.canonical())
+}
+
+/// The repository's path on its registry.
+fn pulled_from(name: &Reference) -> &str {
+    name.name().path()
+}

@@ -1,0 +1,51 @@
+//! Images from and to registries: `pull`, `push`, `login`, tags, and images that are only looked at where they are.
+
+mod fetch;
+mod layers;
+pub mod pull;
+mod remote;
+
+use ply_registry::Client;
+
+pub(crate) use remote::Remote;
+
+pub use ply_registry::credentials::{Credential, Kept};
+pub use ply_registry::{Patience, RegistryError, Settings as RegistrySettings};
+
+use crate::{Engine, Error};
+
+impl Engine<'_> {
+    /// A client that stops when whoever watches says so.
+    pub(crate) fn client(&self) -> Client<'_> {
+        let watch = self.watch;
+        // No task has this number: only whether to go on is asked.
+        Client::new(self.registries.clone(), move |bytes| watch.advance(usize::MAX, bytes))
+    }
+
+    /// The tags of a repository, in the registry's order.
+    ///
+    /// # Errors
+    /// The registry does not have it, or does not show it to us.
+    pub fn tags(&self, name: &ply_reference::Name) -> Result<Vec<String>, Error> {
+        Ok(self.client().repository(name)?.tags()?)
+    }
+
+    /// Keeps credentials for a registry, if it takes them.
+    ///
+    /// # Errors
+    /// It does not take them, or they cannot be kept.
+    pub fn login(&self, domain: &str, credential: &Credential) -> Result<Kept, Error> {
+        let settings = self.registries.clone().with_credential(domain, credential);
+        let watch = self.watch;
+        Client::new(settings, move |bytes| watch.advance(usize::MAX, bytes)).check_login(domain)?;
+        Ok(self.registries.credentials.keep(domain, credential)?)
+    }
+
+    /// Forgets the credentials for a registry; whether there were any.
+    ///
+    /// # Errors
+    /// They cannot be removed.
+    pub fn logout(&self, domain: &str) -> Result<bool, Error> {
+        Ok(self.registries.credentials.forget(domain)?)
+    }
+}
