@@ -76,6 +76,8 @@ pub(crate) enum Verb {
     #[cfg(feature = "registry")]
     Pull(Pull),
     #[cfg(feature = "registry")]
+    Push(Push),
+    #[cfg(feature = "registry")]
     Login(Login),
     #[cfg(feature = "registry")]
     Logout(Logout),
@@ -173,6 +175,8 @@ impl Verb {
             #[cfg(feature = "registry")]
             Self::Pull(_) => "stopped; nothing was named, and what came whole is kept for the next try",
             #[cfg(feature = "registry")]
+            Self::Push(_) => "stopped; the tag was not moved, and what came whole stays with the registry",
+            #[cfg(feature = "registry")]
             Self::Login(_) | Self::Logout(_) | Self::Search(_) => "stopped",
             Self::Images(_)
             | Self::Inspect(_)
@@ -205,6 +209,8 @@ pub(crate) enum Image {
     Save(Save),
     #[cfg(feature = "registry")]
     Pull(Pull),
+    #[cfg(feature = "registry")]
+    Push(Push),
     Import(Import),
     Inspect(Inspect),
     History(History),
@@ -333,12 +339,15 @@ pub(crate) enum Sort {
 /// Show all that is known of an image or a container
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  ply inspect -f '{{.Id}} {{len .RootFS.Layers}}' app:1\n  ply inspect ./app.tar"
+    after_help = "Examples:\n  ply inspect -f '{{.Id}} {{len .RootFS.Layers}}' app:1\n  ply inspect ./app.tar\n  ply inspect --raw docker://registry.example/app:1"
 )]
 pub(crate) struct Inspect {
     /// A Go template, or json
     #[arg(short, long, value_name = "FORMAT")]
     pub(crate) format: Option<String>,
+    /// Print the manifest or index as it is, byte for byte
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) raw: bool,
     /// Which platform of an image with several
     #[arg(long, value_name = "OS/ARCH")]
     pub(crate) platform: Option<String>,

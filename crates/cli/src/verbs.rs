@@ -28,6 +28,8 @@ mod prune;
 mod ps;
 #[cfg(feature = "registry")]
 mod pull;
+#[cfg(feature = "registry")]
+mod push;
 mod rm;
 mod rmi;
 #[cfg(feature = "run")]
@@ -43,6 +45,7 @@ mod tree;
 mod umount;
 mod unpack;
 
+use ply_layer::Encoding;
 use plywood::{Error, Platforms, Timestamp};
 
 use crate::arguments::{Image, OfContainer, System, Verb};
@@ -88,6 +91,8 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
         #[cfg(feature = "registry")]
         Verb::Pull(a) | Verb::Image(Image::Pull(a)) => pull::run(context, &a),
         #[cfg(feature = "registry")]
+        Verb::Push(a) | Verb::Image(Image::Push(a)) => push::run(context, &a),
+        #[cfg(feature = "registry")]
         Verb::Login(a) => login::run(context, &a),
         #[cfg(feature = "registry")]
         Verb::Logout(a) => login::logout(context, &a),
@@ -122,6 +127,21 @@ fn platforms(list: Option<&str>) -> Result<Platforms, Failure> {
         None => Ok(Platforms::Host),
         Some("all") => Ok(Platforms::All),
         Some(list) => list.split(',').map(platform).collect::<Result<_, _>>().map(Platforms::These),
+    }
+}
+
+/// Reads how something is compressed: `gzip`, `zstd`, with a level as in `zstd:9`; or `none`.
+fn encoding(option: &str, text: &str) -> Result<Encoding, Failure> {
+    let wrong = || Failure::Misuse(format!("{option} {text}: write gzip[:0..9], zstd[:1..22] or none"));
+    let (kind, level) = text.split_once(':').map_or((text, None), |(kind, level)| (kind, Some(level)));
+    let level = level.map(str::parse::<u8>).transpose().map_err(|_| wrong())?;
+    match (kind, level) {
+        ("none", None) => Ok(Encoding::None),
+        ("gzip", None) => Ok(Encoding::GZIP),
+        ("zstd", None) => Ok(Encoding::ZSTD),
+        ("gzip", Some(level @ 0..=9)) => Ok(Encoding::Gzip { level: level.into() }),
+        ("zstd", Some(level @ 1..=22)) => Ok(Encoding::Zstd { level: level.into() }),
+        _ => Err(wrong()),
     }
 }
 

@@ -72,6 +72,14 @@ impl<T: Readable> Document<T> {
     }
 }
 
+/// Reads a manifest or an index as it stands, checked against its digest and not understood.
+///
+/// # Errors
+/// The blob is absent, unreadable, larger than 4 MiB, or not what its digest says.
+pub fn raw_document(source: &dyn BlobSource, digest: &Digest) -> Result<Vec<u8>, DocumentError> {
+    read_raw(source, digest, "manifest", MANIFEST_LIMIT)
+}
+
 /// Reads a small blob whole and checks it against its digest.
 pub(crate) fn read_raw(
     source: &dyn BlobSource,

@@ -19,7 +19,7 @@ mod time;
 pub use blob::{BlobError, BlobSink, BlobSource, Region};
 pub use config::{Config, History, RootFs};
 pub use descriptor::{Descriptor, annotation};
-pub use document::{CONFIG_LIMIT, Document, MANIFEST_LIMIT, Readable};
+pub use document::{CONFIG_LIMIT, Document, MANIFEST_LIMIT, Readable, raw_document};
 pub use draft::Draft;
 pub use error::DocumentError;
 pub use identity::{ChainId, DiffId, chain_ids};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{MANIFEST_LIMIT, Readable, null_is_default};
 use crate::json::{Keys, Shape};
-use crate::{Descriptor, Document, MediaType};
+use crate::{Descriptor, Document, DocumentError, MediaType, Object};
 
 /// Annotation of a manifest that we made, since none came with the image.
 const MADE: &str = "plywood.made";
@@ -85,6 +85,31 @@ impl Manifest {
         // Strings, numbers and sorted maps: nothing here can fail to become JSON.
         let raw = serde_json::to_vec(&value).unwrap_or_default();
         Document { digest: Digest::of(&raw), raw, value }
+    }
+
+    /// The bytes of a manifest that says the same of other layers, in OCI's words: it may be given away. `raw`: its own bytes,
+    /// of which what nobody here knows stays.
+    ///
+    /// # Errors
+    /// `raw` is no object.
+    pub fn with_layers(&self, raw: &[u8], layers: &[Descriptor]) -> Result<Vec<u8>, DocumentError> {
+        let shape = |source| DocumentError::Shape { what: Self::WHAT, digest: Digest::of(raw), source };
+        let mut object: Object = serde_json::from_slice(raw).map_err(shape)?;
+        object.set("mediaType", MediaType::MANIFEST).map_err(shape)?;
+        let mut config = self.config.clone();
+        config.media_type = MediaType::new(MediaType::CONFIG);
+        object.set("config", &config).map_err(shape)?;
+        object.set("layers", layers).map_err(shape)?;
+        if self.is_made() {
+            let mut annotations = self.annotations.clone();
+            annotations.remove(MADE);
+            if annotations.is_empty() {
+                object.remove("annotations");
+            } else {
+                object.set("annotations", &annotations).map_err(shape)?;
+            }
+        }
+        serde_json::to_vec(&object).map_err(shape)
     }
 
     /// Whether [`make`](Self::make) wrote it: nobody gave us this manifest, so its digest means nothing to a

@@ -27,6 +27,7 @@ pub mod remove;
 pub mod run;
 pub mod save;
 mod select;
+mod spelled;
 pub mod squash;
 pub mod tag;
 mod transfer;

@@ -72,7 +72,7 @@ impl<'a> NewImage<'a> {
                 let which = found.which(platform);
                 (found, which)
             }
-            Meant::Unloaded(_) => {
+            _ => {
                 let shown = crate::error::shown(wanted);
                 return Err(Error::Misuse(format!(
                     "{shown} is not in the store, and an image can be made only of what is: load it first"

@@ -1,13 +1,18 @@
 //! Images from and to registries: `pull`, `push`, `login`, tags, and images that are only looked at where they are.
 
+mod documents;
 mod fetch;
 mod layers;
+mod look;
 pub mod pull;
+pub mod push;
 mod remote;
+mod send;
 
 use ply_registry::Client;
 
 pub(crate) use remote::Remote;
+pub use send::Sent;
 
 pub use ply_registry::credentials::{Credential, Kept};
 pub use ply_registry::{Patience, RegistryError, Settings as RegistrySettings};

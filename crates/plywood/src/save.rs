@@ -6,6 +6,8 @@ mod stream;
 mod unloaded;
 
 pub(crate) use file::{Beside, into_file, preallocate};
+pub(crate) use stream::write_plain_layer;
+pub(crate) use unloaded::Sources;
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -18,7 +20,6 @@ use ply_layer::Encoding;
 use ply_reference::Query;
 use ply_store::{Catalog, Hold};
 
-use self::unloaded::Sources;
 use crate::select::{Found, Platforms, Which, find, parse_canonical};
 use crate::{Engine, Error};
 
@@ -154,7 +155,7 @@ impl Engine<'_> {
         stream::write(self, saving, out)
     }
 
-    fn planned(&self, catalog: &Catalog, found: Found, options: &Options) -> Result<PlannedImage, Error> {
+    pub(crate) fn planned(&self, catalog: &Catalog, found: Found, options: &Options) -> Result<PlannedImage, Error> {
         let root = Catalog::descriptor(&found.facts);
         let target = Target::read(&self.store, &root)?;
         let mut blobs: Vec<Descriptor> = target
@@ -218,7 +219,7 @@ impl Engine<'_> {
         let layers = image.layers().into_iter().map(|layer| {
             let plain = catalog.layer(&layer.diff_id).map(|facts| facts.plain);
             let omitted = omitted(options, layer.diff_id, layer.blob.digest);
-            planned_layer(&self.store, layer.diff_id, layer.blob, plain, omitted)
+            planned_layer(&self.store, options.format, layer.diff_id, layer.blob, plain, omitted)
         });
         let layers = layers.collect::<Result<_, Error>>()?;
         Ok(PlannedPlatform { manifest: image.manifest.clone(), config: image.config.clone(), layers })
@@ -261,9 +262,10 @@ fn omitted(options: &Options, diff_id: DiffId, blob: Digest) -> bool {
     }
 }
 
-/// A layer to be written. The length of its plain tar, where it is not known, takes reading it.
+/// A layer to be written. The length of its plain tar, where it is not known, takes reading it; only Docker's format wants it.
 fn planned_layer(
     source: &dyn BlobSource,
+    format: Format,
     diff_id: DiffId,
     blob: Descriptor,
     plain: Option<u64>,
@@ -271,7 +273,7 @@ fn planned_layer(
 ) -> Result<PlannedLayer, Error> {
     let plain = match plain {
         Some(plain) => plain,
-        None if blob.digest == diff_id.0 => blob.size,
+        None if blob.digest == diff_id.0 || format == Format::Oci => blob.size,
         None => {
             let region = source.region(&blob.digest)?.ok_or(ply_image::BlobError::Absent(blob.digest))?;
             let counted = crate::measure::count(&region);
@@ -288,7 +290,7 @@ fn is_same(a: &PlannedImage, b: &PlannedImage) -> bool {
 }
 
 /// What a word means to `save`: an image by name, ID or digest; or, for a repository, all its tags.
-fn several(catalog: &Catalog, wanted: &str) -> Result<Vec<Found>, Error> {
+pub(crate) fn several(catalog: &Catalog, wanted: &str) -> Result<Vec<Found>, Error> {
     if let Some(reference) = Query::parse(wanted)?.reference()
         && reference.tag().is_none()
         && reference.digest().is_none()

@@ -2,11 +2,12 @@
 
 use ply_archive::{Archive, Packed, PackedImage, Place};
 use ply_digest::Digest;
-use ply_image::{Descriptor, Document, Image, MediaType, Platform, Target};
+use ply_image::{Descriptor, Document, Image, MediaType, Platform, Target, raw_document};
 use ply_reference::{IdPrefix, Query, Reference};
 use ply_store::{Catalog, Facts, Match};
 
 use crate::measure::{measure, measure_members};
+use crate::spelled::Spelled;
 use crate::view::{View, ViewLayer};
 use crate::{Engine, Error};
 
@@ -77,10 +78,15 @@ impl Unloaded {
     }
 }
 
-/// What somebody means: an image of the store, or one in an archive.
-pub(crate) enum Meant {
+/// What somebody means: an image of the store, or one that lies elsewhere.
+pub(crate) enum Meant<'a> {
     Stored(Catalog, Box<Found>),
     Unloaded(Box<Unloaded>),
+    #[cfg(feature = "registry")]
+    Remote(Box<crate::registry::Remote<'a>>),
+    #[cfg(not(feature = "registry"))]
+    #[expect(dead_code, reason = "keeps the lifetime where there are no registries")]
+    Nowhere(std::marker::PhantomData<&'a ()>),
 }
 
 impl Engine<'_> {
@@ -92,13 +98,37 @@ impl Engine<'_> {
         self.view_of(&self.meant(wanted)?, platform)
     }
 
-    pub(crate) fn view_of(&self, meant: &Meant, platform: Option<&Platform>) -> Result<View, Error> {
+    pub(crate) fn view_of(&self, meant: &Meant<'_>, platform: Option<&Platform>) -> Result<View, Error> {
         match meant {
             Meant::Stored(catalog, found) => self.stored_view(catalog, &found.facts, &found.which(platform)),
             Meant::Unloaded(unloaded) => {
                 let packed = unloaded.packed().ok_or(ply_archive::ArchiveError::NoImage)?;
                 Ok(packed_view(packed, choose(packed, platform)?))
             }
+            #[cfg(feature = "registry")]
+            Meant::Remote(remote) => remote.view(&self.store.catalog()?, platform),
+            #[cfg(not(feature = "registry"))]
+            Meant::Nowhere(_) => Err(ply_archive::ArchiveError::NoImage.into()),
+        }
+    }
+
+    /// The manifest or index that a name points to, byte for byte; for a platform, its manifest.
+    ///
+    /// # Errors
+    /// There is no such image, or nobody wrote a manifest for it.
+    pub fn raw_manifest(&self, wanted: &str, platform: Option<&Platform>) -> Result<Vec<u8>, Error> {
+        let meant = self.meant(wanted)?;
+        let view = self.view_of(&meant, platform)?;
+        let target = if platform.is_some() { view.manifest } else { view.target };
+        let none = || Error::Misuse(format!("{} has no manifest that anybody wrote", crate::error::shown(wanted)));
+        let digest = target.ok_or_else(none)?.digest;
+        match &meant {
+            Meant::Stored(..) => Ok(raw_document(&self.store, &digest)?),
+            Meant::Unloaded(unloaded) => Ok(raw_document(&unloaded.archive, &digest)?),
+            #[cfg(feature = "registry")]
+            Meant::Remote(remote) => remote.document(&digest),
+            #[cfg(not(feature = "registry"))]
+            Meant::Nowhere(_) => Err(none()),
         }
     }
 
@@ -119,14 +149,26 @@ impl Engine<'_> {
             Meant::Unloaded(unloaded) => {
                 measure_members(&unloaded.archive, unloaded.image(platform)?, &mut view)?;
             }
+            // Nothing is fetched only to be counted.
+            #[cfg(feature = "registry")]
+            Meant::Remote(_) => {}
+            #[cfg(not(feature = "registry"))]
+            Meant::Nowhere(_) => {}
         }
         Ok(view)
     }
 
-    pub(crate) fn meant(&self, wanted: &str) -> Result<Meant, Error> {
-        match Place::parse(wanted) {
-            Some(place) => self.unloaded(&place).map(|u| Meant::Unloaded(Box::new(u))),
-            None => {
+    pub(crate) fn meant(&self, wanted: &str) -> Result<Meant<'_>, Error> {
+        match Spelled::parse(wanted)? {
+            Spelled::Place(place) => self.unloaded(&place).map(|u| Meant::Unloaded(Box::new(u))),
+            #[cfg(feature = "registry")]
+            Spelled::Remote(reference) => self.remote(&reference).map(|r| Meant::Remote(Box::new(r))),
+            Spelled::Daemon(_) => {
+                let shown = crate::error::shown(wanted);
+                let why = format!("{shown} lies in a daemon, which tells nothing of its layers: load it first (ply pull {shown})");
+                Err(Error::Misuse(why))
+            }
+            Spelled::Stored(wanted) => {
                 let catalog = self.store.catalog()?;
                 let found = find(&catalog, wanted)?;
                 Ok(Meant::Stored(catalog, Box::new(found)))

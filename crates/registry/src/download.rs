@@ -16,19 +16,30 @@ const LARGE: u64 = 4 * RANGE;
 /// What is read from a connection at once.
 const BLOCK: usize = 128 << 10;
 
-/// Where the bytes of a blob go, and are read again: mostly a file.
-pub trait Place: Sync {
+/// Bytes that can be read at any offset: a file's, mostly.
+pub trait Bytes: Sync {
+    /// Reads some bytes from an offset on; none at the end.
+    ///
+    /// # Errors
+    /// The system's word.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+}
+
+/// Where the bytes of a blob go, and are read again.
+pub trait Place: Bytes {
     /// Writes bytes at an offset; many threads may, at different ones.
     ///
     /// # Errors
     /// The system's word.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+}
 
-    /// Reads bytes that were written.
-    ///
-    /// # Errors
-    /// The system's word.
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+impl Bytes for &[u8] {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let from = usize::try_from(offset).unwrap_or(usize::MAX);
+        let mut rest = self.get(from..).unwrap_or_default();
+        rest.read(buffer)
+    }
 }
 
 /// A blob on its way into a place.
@@ -56,7 +67,9 @@ struct State {
     parts: Vec<Part>,
     /// Parts before this one are complete.
     first: usize,
-    failed: Option<RegistryError>,
+    has_failed: bool,
+    /// Why, until somebody is told.
+    failure: Option<RegistryError>,
     /// Whether nobody waits for the bytes any more.
     abandoned: bool,
 }
@@ -101,7 +114,7 @@ impl<'a> Download<'a> {
 
     /// Why it does not come, told once.
     pub fn failure(&self) -> Option<RegistryError> {
-        self.lock().failed.take()
+        self.lock().failure.take()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -115,7 +128,7 @@ impl<'a> Download<'a> {
     /// A part for a thread that has nothing to do.
     fn claim(&self) -> Claim {
         let mut state = self.lock();
-        if state.abandoned || state.failed.is_some() {
+        if state.abandoned || state.has_failed {
             return Claim::Nothing;
         }
         match state.mode {
@@ -182,7 +195,10 @@ impl<'a> Download<'a> {
     }
 
     fn fail(&self, error: RegistryError) {
-        self.lock().failed.get_or_insert(error);
+        let mut state = self.lock();
+        state.has_failed = true;
+        state.failure.get_or_insert(error);
+        drop(state);
         self.bell.notify_all();
     }
 }
@@ -260,7 +276,7 @@ fn claim<'d, 'a>(downloads: &'d [Download<'a>]) -> Option<(&'d Download<'a>, usi
         }
         let download = probed?;
         let mut state = download.lock();
-        while state.mode == Mode::Probing && state.failed.is_none() {
+        while state.mode == Mode::Probing && !state.has_failed && !state.abandoned {
             state = download.wait(state);
         }
     }
@@ -284,7 +300,7 @@ impl Behind<'_, '_> {
             if self.ready > self.at {
                 return Ok(());
             }
-            if state.failed.is_some() || state.abandoned {
+            if state.has_failed || state.abandoned {
                 // The error itself is kept for `failure`.
                 return Err(io::Error::other("the rest did not come"));
             }

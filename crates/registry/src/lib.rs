@@ -21,7 +21,7 @@ mod upload;
 
 pub use blob::BlobReader;
 pub use client::{Client, Settings};
-pub use download::{Behind, Download, Place, download};
+pub use download::{Behind, Bytes, Download, Place, download};
 pub use error::RegistryError;
 pub use repository::{RawManifest, Repository, Wanted};
 pub use retry::Patience;

@@ -12,7 +12,7 @@ use crate::authentication::Scope;
 use crate::host::{At, Call};
 use crate::origin::{encode, with_query};
 use crate::transport::Payload;
-use crate::{Place, RegistryError, Repository};
+use crate::{Bytes, RegistryError, Repository};
 
 /// Up to this size a blob is sent in one piece.
 const CHUNK: u64 = 32 << 20;
@@ -97,16 +97,16 @@ impl Upload<'_> {
         self.sent
     }
 
-    /// Sends the bytes of a place from where the registry is to `end`, in chunks. A chunk that breaks off is sent again from
+    /// Sends bytes from where the registry is to `end`, in chunks. A chunk that breaks off is sent again from
     /// where the registry says it is.
     ///
     /// # Errors
     /// The registry does not take them, also after several tries; or they cannot be read.
-    pub fn send(&mut self, place: &dyn Place, end: u64, progress: &dyn Progress) -> Result<(), RegistryError> {
+    pub fn send(&mut self, bytes: &dyn Bytes, end: u64, progress: &dyn Progress) -> Result<(), RegistryError> {
         let (mut retry, mut told) = (0, self.sent);
         while self.sent < end {
             let to = end.min(self.sent + self.chunk());
-            match self.patch(place, to) {
+            match self.patch(bytes, to) {
                 Ok(()) => retry = 0,
                 Err(error) if retry >= self.repository.host.retries() || !may_pass(&error) => return Err(error),
                 Err(_) => {
@@ -123,9 +123,9 @@ impl Upload<'_> {
         Ok(())
     }
 
-    fn patch(&mut self, place: &dyn Place, to: u64) -> Result<(), RegistryError> {
+    fn patch(&mut self, bytes: &dyn Bytes, to: u64) -> Result<(), RegistryError> {
         let from = self.sent;
-        let open = || -> io::Result<Box<dyn Read>> { Ok(Box::new(Part { place, at: from, end: to })) };
+        let open = || -> io::Result<Box<dyn Read>> { Ok(Box::new(Part { bytes, at: from, end: to })) };
         let call = Call::new(Method::PATCH, &self.scope, self.what.clone())
             .header("content-type", "application/octet-stream")
             .header("content-range", format!("{from}-{}", to - 1))
@@ -164,8 +164,8 @@ impl Upload<'_> {
     ///
     /// # Errors
     /// The registry does not take it.
-    pub fn put(self, place: &dyn Place, size: u64, digest: &Digest) -> Result<bool, RegistryError> {
-        let open = || -> io::Result<Box<dyn Read>> { Ok(Box::new(Part { place, at: 0, end: size })) };
+    pub fn put(self, bytes: &dyn Bytes, size: u64, digest: &Digest) -> Result<bool, RegistryError> {
+        let open = || -> io::Result<Box<dyn Read>> { Ok(Box::new(Part { bytes, at: 0, end: size })) };
         let call = Call::new(Method::PUT, &self.scope, self.what.clone())
             .header("content-type", "application/octet-stream")
             .payload(Payload::Stream(size, &open))
@@ -209,7 +209,7 @@ impl Repository<'_> {
         mut begun: Option<Upload<'_>>,
         digest: &Digest,
         size: u64,
-        place: &dyn Place,
+        bytes: &dyn Bytes,
         progress: &dyn Progress,
     ) -> Result<(), RegistryError> {
         let what = || format!("blob {digest}");
@@ -220,10 +220,10 @@ impl Repository<'_> {
                 None => self.upload(what())?,
             };
             if size > upload.chunk() {
-                upload.send(place, size, progress)?;
+                upload.send(bytes, size, progress)?;
                 return upload.finish(digest);
             }
-            if upload.put(place, size, digest)? {
+            if upload.put(bytes, size, digest)? {
                 let _ = progress.advance(size);
                 return Ok(());
             }
@@ -254,9 +254,9 @@ fn may_pass(error: &RegistryError) -> bool {
     }
 }
 
-/// Bytes of a place, as a stream.
+/// Some of them, as a stream.
 struct Part<'a> {
-    place: &'a dyn Place,
+    bytes: &'a dyn Bytes,
     at: u64,
     end: u64,
 }
@@ -265,7 +265,7 @@ impl Read for Part<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
         let Some(buffer) = buffer.get_mut(..most).filter(|buffer| !buffer.is_empty()) else { return Ok(0) };
-        match self.place.read_at(buffer, self.at)? {
+        match self.bytes.read_at(buffer, self.at)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             n => {
                 self.at += n as u64;

@@ -33,6 +33,8 @@ pub enum DerivedKind {
     LayerIndex,
     /// The index of a union of layers, to be mounted.
     UnionIndex,
+    /// What the compressed blobs of a layer are called.
+    Twins,
     /// Left half made.
     Unfinished,
 }
@@ -42,6 +44,7 @@ impl DerivedKind {
         let parts = name.split_once('.').and_then(|(hex, kind)| Some((Digest::from_hex(hex).ok()?, kind)));
         match parts {
             Some((of, "tar")) if !is_union => (Self::PlainTar, Some(of)),
+            Some((of, "json")) if !is_union => (Self::Twins, Some(of)),
             Some((of, "erofs")) => (if is_union { Self::UnionIndex } else { Self::LayerIndex }, Some(of)),
             _ => (Self::Unfinished, None),
         }
@@ -96,7 +99,8 @@ impl Store {
     /// All that is derived.
     #[must_use]
     pub fn derived(&self) -> Vec<DerivedFile> {
-        let folders = [(self.layout.layers(), false), (self.layout.unions(), true)];
+        let layout = &self.layout;
+        let folders = [(layout.layers(), false), (layout.unions(), true), (layout.twins(), false)];
         let mut found = Vec::new();
         for (folder, is_union) in folders {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -146,6 +150,11 @@ impl Store {
         let beside = self.beside(path)?;
         (&*beside.file).write_all(index)?;
         beside.rename(path)
+    }
+
+    /// Keeps a small file in the place of one that may be there. Best effort.
+    pub(crate) fn keep_small(&self, path: &Path, bytes: &[u8]) {
+        let _ = self.keep_index(path, bytes);
     }
 
     fn beside(&self, path: &Path) -> io::Result<Beside> {

@@ -90,6 +90,14 @@ impl Layout {
         self.unions().join(format!("{}.erofs", of.hex()))
     }
 
+    pub(crate) fn twins(&self) -> PathBuf {
+        self.root.join("ply/twins")
+    }
+
+    pub(crate) fn twins_of(&self, layer: &ply_image::DiffId) -> PathBuf {
+        self.twins().join(format!("{}.json", layer.0.hex()))
+    }
+
     pub(crate) fn mounts(&self) -> PathBuf {
         self.root.join("ply/mounts")
     }

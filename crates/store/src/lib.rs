@@ -12,6 +12,7 @@ mod layout;
 mod lock;
 mod mounts;
 mod store;
+mod twins;
 
 pub use blobs::StoredBlob;
 pub use catalog::{Brief, Catalog, Facts, ImageFacts, LayerFacts, Match, Name, PlatformImage, Record};
@@ -23,3 +24,4 @@ pub use index_file::{Entry, Names};
 pub use ingest::{Ingest, IngestBlob};
 pub use mounts::{Mount, MountTable, MountedFile, Way};
 pub use store::{Hold, Store};
+pub use twins::Twin;

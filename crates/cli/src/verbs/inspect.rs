@@ -14,6 +14,9 @@ use crate::template::{CONTAINER, Data, IMAGE, Shape, Template};
 pub(crate) fn run(context: &Context, arguments: &Inspect) -> Outcome {
     let engine = context.engine()?;
     let look = Look::at(&engine, arguments)?;
+    if arguments.raw {
+        return raw(&look, &arguments.images);
+    }
     let find = |wanted: &str| match arguments.kind {
         Some(Inspected::Image) => look.image(wanted),
         Some(Inspected::Container) => look.container(wanted),
@@ -29,7 +32,18 @@ pub(crate) fn run(context: &Context, arguments: &Inspect) -> Outcome {
 pub(crate) fn images(context: &Context, arguments: &Inspect) -> Outcome {
     let engine = context.engine()?;
     let look = Look::at(&engine, arguments)?;
+    if arguments.raw {
+        return raw(&look, &arguments.images);
+    }
     print(arguments.format.as_deref(), &arguments.images, |wanted| look.image(wanted))
+}
+
+/// Manifests as they are: what they say is not escaped, since their bytes count.
+fn raw(look: &Look<'_>, images: &[String]) -> Outcome {
+    for image in images {
+        output::bytes(&look.engine.raw_manifest(image, look.platform.as_ref())?)?;
+    }
+    Ok(Exit::Done)
 }
 
 /// `container inspect`.
@@ -134,7 +148,10 @@ fn document(view: &View) -> Result<Value, Failure> {
     if !config.os_version.is_empty() {
         put("OsVersion", json!(config.os_version));
     }
-    put("Size", json!(view.size().unwrap_or(0)));
+    // Of an image in a registry nobody has counted the layers.
+    if let Some(size) = view.size() {
+        put("Size", json!(size));
+    }
     put("GraphDriver", json!({"Data": null, "Name": "ply"}));
     let layers: Vec<String> = view.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
     put("RootFS", json!({"Type": "layers", "Layers": layers}));

@@ -1,9 +1,8 @@
 use std::io::IsTerminal;
 
-use ply_layer::Encoding;
 use plywood::save::{Options, Saving};
 
-use super::{Outcome, platforms};
+use super::{Outcome, encoding, platforms};
 use crate::arguments::{ArchiveFormat, Save};
 use crate::context::Context;
 use crate::report::{Exit, Failure};
@@ -29,7 +28,7 @@ pub(crate) fn run(context: &Context, arguments: &Save) -> Outcome {
         },
         platforms: platforms(arguments.platform.as_deref())?,
         without: engine.without(&arguments.without, read_list)?,
-        compress: arguments.compress.as_deref().map(compress).transpose()?,
+        compress: arguments.compress.as_deref().map(|text| encoding("--compress", text)).transpose()?,
     };
     let saving = engine.save(&arguments.images, &options)?;
     if arguments.dry_run {
@@ -40,20 +39,6 @@ pub(crate) fn run(context: &Context, arguments: &Save) -> Outcome {
         None => engine.write_stream(&saving, &mut output::Stdout)?,
     }
     Ok(Exit::Done)
-}
-
-/// Reads `gzip`, `zstd`, with a level as in `zstd:9`.
-fn compress(text: &str) -> Result<Encoding, Failure> {
-    let wrong = || Failure::Misuse(format!("--compress {text}: write gzip[:0..9] or zstd[:1..22]"));
-    let (kind, level) = text.split_once(':').map_or((text, None), |(kind, level)| (kind, Some(level)));
-    let level = level.map(str::parse::<u8>).transpose().map_err(|_| wrong())?;
-    match (kind, level) {
-        ("gzip", None) => Ok(Encoding::GZIP),
-        ("zstd", None) => Ok(Encoding::ZSTD),
-        ("gzip", Some(level @ 0..=9)) => Ok(Encoding::Gzip { level: level.into() }),
-        ("zstd", Some(level @ 1..=22)) => Ok(Encoding::Zstd { level: level.into() }),
-        _ => Err(wrong()),
-    }
 }
 
 /// What would travel, and what would not.

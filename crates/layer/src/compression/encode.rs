@@ -8,8 +8,6 @@ use std::io::{self, Write};
 use std::mem;
 use std::thread;
 
-use flate2::Crc;
-
 use self::crew::Crew;
 use super::Compression;
 
@@ -18,7 +16,7 @@ use super::Compression;
 pub enum Encoding {
     /// The bytes as they are.
     None,
-    /// One gzip member without name or time.
+    /// Gzip members without name or time.
     Gzip {
         /// 0 (stored) to 9.
         level: u32,
@@ -31,8 +29,8 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Gzip, level 6.
-    pub const GZIP: Self = Self::Gzip { level: 6 };
+    /// Gzip, level 4: as small as zlib's 6.
+    pub const GZIP: Self = Self::Gzip { level: 4 };
     /// zstd, level 3.
     pub const ZSTD: Self = Self::Zstd { level: 3 };
 
@@ -61,9 +59,8 @@ impl Encoding {
 /// A writer that compresses into `writer`.
 ///
 /// The bytes written depend on `encoding` and the plain bytes alone: not on `threads`, nor on how the plain bytes were
-/// divided between calls, nor on time or processor. The plain bytes are cut into pieces of one size. A gzip piece is
-/// compressed with the last 32 KiB before it as a dictionary and ends on a byte, as `pigz` does, all of them in one
-/// member; a zstd piece is a frame.
+/// divided between calls, nor on time or processor. The plain bytes are cut into pieces of one size: of 512 KiB, each a
+/// member, for gzip; of 2 MiB, each a frame, for zstd.
 ///
 /// `threads` compress, 0 being as many as there are processors; with 1 all is done by the caller's thread. At most 32
 /// pieces and 16 MiB of them wait or are worked on, whatever the number of threads.
@@ -92,11 +89,11 @@ pub fn encoder<W: Write>(encoding: Encoding, threads: usize, writer: W) -> io::R
     let work = match encoding {
         Encoding::None => None,
         Encoding::Gzip { level } => {
-            Some(Work::new(gzip::PIECE, gzip::DICTIONARY, threads, || Ok(gzip::Packer { level }))?)
+            Some(Work::new(gzip::PIECE, threads, || gzip::Packer::new(level))?)
         }
-        Encoding::Zstd { level } => Some(Work::new(zstd::PIECE, 0, threads, || zstd::Packer::new(level))?),
+        Encoding::Zstd { level } => Some(Work::new(zstd::PIECE, threads, || zstd::Packer::new(level))?),
     };
-    Ok(Encoder { encoding, writer, work, started: false, failed: false })
+    Ok(Encoder { encoding, writer, work, failed: false })
 }
 
 /// A writer made by [`encoder`].
@@ -106,61 +103,31 @@ pub struct Encoder<W> {
     writer: W,
     /// Nothing for [`Encoding::None`].
     work: Option<Work>,
-    /// Whether the head has been written.
-    started: bool,
     /// After an error bytes are missing: nothing more is taken.
     failed: bool,
 }
 
-/// One piece of plain bytes.
-struct Piece {
-    /// The plain bytes just before it, as far as they may be referred to.
-    before: Vec<u8>,
-    plain: Vec<u8>,
-    last: bool,
-}
-
-/// A piece compressed.
-struct Packed {
-    bytes: Vec<u8>,
-    /// Of the plain bytes, where the format wants it.
-    crc: Crc,
-}
-
 /// What one thread keeps to compress pieces.
 trait Pack: Send + 'static {
-    fn pack(&mut self, piece: &Piece) -> io::Result<Packed>;
+    fn pack(&mut self, piece: &[u8]) -> io::Result<Vec<u8>>;
 }
 
 /// Pieces on their way.
 struct Work {
     crew: Crew,
     size: usize,
-    dictionary: usize,
-    before: Vec<u8>,
     plain: Vec<u8>,
-    crc: Crc,
-    length: u64,
 }
 
 impl Work {
-    fn new<P: Pack>(
-        size: usize,
-        dictionary: usize,
-        threads: usize,
-        packer: impl Fn() -> io::Result<P>,
-    ) -> io::Result<Self> {
-        let crew = Crew::new(size, threads, packer)?;
-        Ok(Self { crew, size, dictionary, before: Vec::new(), plain: Vec::new(), crc: Crc::new(), length: 0 })
+    fn new<P: Pack>(size: usize, threads: usize, packer: impl Fn() -> io::Result<P>) -> io::Result<Self> {
+        Ok(Self { crew: Crew::new(size, threads, packer)?, size, plain: Vec::new() })
     }
 
     /// Hands the piece at hand to the crew.
-    fn submit(&mut self, last: bool) -> io::Result<()> {
+    fn submit(&mut self) -> io::Result<()> {
         let plain = mem::take(&mut self.plain);
-        self.length += plain.len() as u64;
-        let tail = plain.get(plain.len().saturating_sub(self.dictionary)..).unwrap_or_default().to_vec();
-        let before = mem::replace(&mut self.before, tail);
-        self.crew.submit(Piece { before, plain, last })
+        self.crew.submit(plain)
     }
 }
 
@@ -173,39 +140,19 @@ impl<W: Write> Encoder<W> {
     pub fn finish(mut self) -> io::Result<W> {
         self.attempt(|encoder| {
             let Some(work) = &mut encoder.work else { return Ok(()) };
-            work.submit(true)?;
-            encoder.write_packed(0)?;
-            encoder.write_tail()
+            work.submit()?;
+            encoder.write_packed(0)
         })?;
         Ok(self.writer)
     }
 
     /// Writes finished pieces in order, until no more than `left` are with the crew.
     fn write_packed(&mut self, left: usize) -> io::Result<()> {
-        if !self.started {
-            self.started = true;
-            self.write_head()?;
-        }
         let Some(work) = &mut self.work else { return Ok(()) };
         while let Some(packed) = work.crew.next(left)? {
-            work.crc.combine(&packed.crc);
-            self.writer.write_all(&packed.bytes)?;
+            self.writer.write_all(&packed)?;
         }
         Ok(())
-    }
-
-    fn write_head(&mut self) -> io::Result<()> {
-        match self.encoding {
-            Encoding::Gzip { level } => self.writer.write_all(&gzip::head(level)),
-            Encoding::None | Encoding::Zstd { .. } => Ok(()),
-        }
-    }
-
-    fn write_tail(&mut self) -> io::Result<()> {
-        match (self.encoding, &self.work) {
-            (Encoding::Gzip { .. }, Some(work)) => self.writer.write_all(&gzip::tail(&work.crc, work.length)),
-            _ => Ok(()),
-        }
     }
 
     fn attempt<T>(&mut self, action: impl FnOnce(&mut Self) -> io::Result<T>) -> io::Result<T> {
@@ -222,11 +169,11 @@ impl<W: Write> Encoder<W> {
 impl<W: Write> Write for Encoder<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(work) = &mut self.work else { return self.writer.write(bytes) };
-        // A full piece waits for one more byte, since the last piece is marked as such.
+        // A full piece waits for one more byte: no empty one must follow it.
         if work.plain.len() == work.size && !bytes.is_empty() {
             self.attempt(|encoder| {
                 let Some(work) = &mut encoder.work else { return Ok(()) };
-                work.submit(false)?;
+                work.submit()?;
                 let limit = work.crew.limit();
                 encoder.write_packed(limit)
             })?;

@@ -177,7 +177,7 @@ impl Engine<'_> {
         Ok(Files { view, layers, bytes, upper: None })
     }
 
-    fn stored_regions(&self, view: &View) -> Result<Vec<Region>, Error> {
+    pub(crate) fn stored_regions(&self, view: &View) -> Result<Vec<Region>, Error> {
         let regions = view.layers.iter().map(|layer| {
             let digest = layer.blob.as_ref().map_or(layer.diff_id.0, |blob| blob.digest);
             let region = ply_image::BlobSource::region(&self.store, &digest)?;
@@ -189,7 +189,7 @@ impl Engine<'_> {
     /// Where the layers lie as they are stored; and the store, where they are its own.
     fn regions(
         &self,
-        meant: &Meant,
+        meant: &Meant<'_>,
         platform: Option<&Platform>,
         view: &View,
     ) -> Result<(Vec<Region>, Option<Store>), Error> {
@@ -207,6 +207,12 @@ impl Engine<'_> {
                 });
                 Ok((regions.collect::<Result<_, Error>>()?, None))
             }
+            #[cfg(feature = "registry")]
+            Meant::Remote(remote) => {
+                Ok((self.fetched_regions(remote, platform, view)?, Some(self.store.clone())))
+            }
+            #[cfg(not(feature = "registry"))]
+            Meant::Nowhere(_) => Err(ply_archive::ArchiveError::NoImage.into()),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use ply_image::{Descriptor, DiffId};
 use ply_layer::Compression;
-use ply_registry::{Download, Place, RegistryError, Repository, download};
+use ply_registry::{Bytes, Download, Place, RegistryError, Repository, download};
 use ply_store::{Ingest, IngestBlob};
 use rustix::fs::{Advice, fadvise};
 
@@ -72,7 +72,9 @@ impl Place for Arriving {
         }
         Ok(())
     }
+}
 
+impl Bytes for Arriving {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.file()?.read_at(buffer, offset)
     }

@@ -1,13 +1,13 @@
 //! `pull`: an image out of a registry into the store, all or nothing; what came whole is kept for the next try.
 
 use ply_digest::Digest;
-use ply_image::{BlobSink, Descriptor, Manifest, MediaType};
+use ply_image::{BlobSink, Descriptor, Image, Manifest, MediaType};
 use ply_reference::Reference;
 use ply_registry::{Client, Repository};
 use ply_store::{Catalog, Ingest, StoreError};
 
 use super::layers::Layers;
-use super::remote::{Remote, RemoteImage, wanted};
+use super::remote::{Remote, wanted};
 use crate::point::point;
 use crate::select::Platforms;
 use crate::{Engine, Error};
@@ -76,7 +76,7 @@ impl Engine<'_> {
         // What is called by its digest must be that very one; and an index lists manifests as they are.
         let any = name.digest().is_none() && images.len() == 1;
         for image in &images {
-            layers.add(self, &catalog, &image.image, any)?;
+            layers.add(self, &catalog, image, any)?;
         }
         layers.prove(self)?;
         let absent = std::mem::take(&mut layers.absent);
@@ -87,7 +87,7 @@ impl Engine<'_> {
             return Err(error);
         }
         let root = self.take_remote_documents(&ingest, &remote, &images, &layers)?;
-        let id = images.first().map(|image| image.image.id()).ok_or(ply_archive::ArchiveError::NoImage)?;
+        let id = images.first().map(Image::id).ok_or(ply_archive::ArchiveError::NoImage)?;
         let digest = remote.target.root.digest;
         let was_here = ingest.commit(|names, catalog| {
             let id_of = |target: &Digest| Some(catalog.target(target)?.image?.id);
@@ -150,16 +150,16 @@ impl Engine<'_> {
         &self,
         ingest: &Ingest,
         remote: &Remote<'_>,
-        images: &[RemoteImage],
+        images: &[Image],
         layers: &Layers,
     ) -> Result<Descriptor, Error> {
         let put = |raw: &[u8]| ingest.put(raw).map_err(Error::within("writing a document"));
-        let dressed: Vec<_> = images.iter().map(|image| layers.dressed(&image.image)).collect();
+        let dressed: Vec<_> = images.iter().map(|image| layers.dressed(image)).collect();
         for image in images {
-            put(&image.image.config.raw)?;
+            put(&image.config.raw)?;
         }
         if let ([image], [Some(blobs)]) = (images, dressed.as_slice()) {
-            let made = Manifest::make(&image.image.config.raw, blobs);
+            let made = Manifest::make(&image.config.raw, blobs);
             put(&made.raw)?;
             let kind = MediaType::new(MediaType::MANIFEST);
             let mut root = Descriptor::new(kind, made.digest, made.raw.len() as u64);
@@ -170,7 +170,7 @@ impl Engine<'_> {
             put(index)?;
         }
         for image in images {
-            put(&image.image.manifest.raw)?;
+            put(&image.manifest.raw)?;
         }
         Ok(bare(&remote.target.root))
     }

@@ -10,9 +10,10 @@ use ply_image::{
 };
 use ply_reference::{Reference, Tag};
 use ply_registry::{Client, RawManifest, RegistryError, Repository, Wanted};
-use ply_store::Store;
+use ply_store::{Catalog, Store};
 
-use crate::select::Platforms;
+use crate::select::{Platforms, nameless_view};
+use crate::view::View;
 use crate::{Engine, Error};
 
 /// What a name in a registry points to.
@@ -23,12 +24,6 @@ pub(crate) struct Remote<'a> {
     /// Documents that the store does not have, by digest.
     documents: Mutex<HashMap<Digest, Vec<u8>>>,
     store: Store,
-}
-
-/// One image of it, and what the index says of it.
-pub(crate) struct RemoteImage {
-    pub(crate) listed: Descriptor,
-    pub(crate) image: Image,
 }
 
 /// What is asked of a registry for a reference: its digest, else its tag, else `latest`.
@@ -71,7 +66,7 @@ impl<'a> Remote<'a> {
     }
 
     /// A manifest or an index: from the store where it is whole there, else from the registry.
-    fn document(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
+    pub(crate) fn document(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
         let known = || self.documents.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(raw) = known().get(digest) {
             return Ok(raw.clone());
@@ -85,7 +80,7 @@ impl<'a> Remote<'a> {
     }
 
     /// The images for some platforms, best first for each; for the host the best there is.
-    pub(crate) fn images(&self, platforms: &Platforms) -> Result<Vec<RemoteImage>, Error> {
+    pub(crate) fn images(&self, platforms: &Platforms) -> Result<Vec<Image>, Error> {
         let listed: Vec<Descriptor> = match platforms {
             Platforms::All => self.target.images().cloned().collect(),
             Platforms::Host => vec![self.best(&Platform::host())?],
@@ -94,7 +89,7 @@ impl<'a> Remote<'a> {
         let images = listed.into_iter().map(|listed| self.image(listed)).collect::<Result<Vec<_>, _>>()?;
         if let Platforms::These(wanted) = platforms {
             for (image, platform) in images.iter().zip(wanted) {
-                let found = image.image.config.value.platform();
+                let found = image.config.value.platform();
                 if !found.satisfies(platform) {
                     let (wanted, found) = (platform.to_string(), found.to_string());
                     return Err(DocumentError::NoPlatform { wanted, found }.into());
@@ -112,7 +107,7 @@ impl<'a> Remote<'a> {
         })
     }
 
-    fn image(&self, listed: Descriptor) -> Result<RemoteImage, Error> {
+    fn image(&self, listed: Descriptor) -> Result<Image, Error> {
         let raw = self.document(&listed.digest)?;
         if listed.size != raw.len() as u64 {
             let why = format!("has {} bytes, and its index says {}", raw.len(), listed.size);
@@ -125,7 +120,7 @@ impl<'a> Remote<'a> {
             return Err(Error::Misuse(format!("{} {why}", self.reference.familiar())));
         }
         let config = self.config(&manifest.value.config)?;
-        Ok(RemoteImage { listed, image: Image::new(manifest, Document::<Config>::parse(config)?)? })
+        Ok(Image::new(manifest, Document::<Config>::parse(config)?)?)
     }
 
     fn config(&self, blob: &Descriptor) -> Result<Vec<u8>, Error> {
@@ -146,14 +141,29 @@ impl<'a> Remote<'a> {
         Err(Error::Mismatch { what, found, expected: blob.digest, by: "its name" })
     }
 
+    /// What there is to see of it without its layers.
+    pub(crate) fn view(&self, catalog: &Catalog, platform: Option<&Platform>) -> Result<View, Error> {
+        let image = self.one(platform)?;
+        let names = Some(&self.reference).filter(|name| name.digest().is_none());
+        let root = &self.target.root;
+        Ok(View {
+            names: names.cloned().into_iter().collect(),
+            digests: vec![format!("{}@{}", self.reference.name().familiar(), root.digest)],
+            target: Some(root.clone()),
+            ..nameless_view(catalog, image)
+        })
+    }
+
+    /// The image for a platform, or for this host.
+    pub(crate) fn one(&self, platform: Option<&Platform>) -> Result<Image, Error> {
+        let platforms = platform.map_or(Platforms::Host, |platform| Platforms::These(vec![platform.clone()]));
+        let none = ply_archive::ArchiveError::NoImage;
+        Ok(self.images(&platforms)?.into_iter().next().ok_or(none)?)
+    }
+
     /// The indexes, as they came.
     pub(crate) fn indexes(&self) -> impl Iterator<Item = &[u8]> {
         self.target.indexes.iter().map(|index| index.raw.as_slice())
-    }
-
-    /// The document that the name points to, as it came.
-    pub(crate) fn raw(&self) -> Result<Vec<u8>, Error> {
-        self.document(&self.target.root.digest)
     }
 }
 

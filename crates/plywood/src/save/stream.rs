@@ -5,7 +5,7 @@ use std::sync::mpsc::sync_channel;
 
 use ply_archive::{Entry, Source};
 use ply_digest::{Digest, Hasher, Progress};
-use ply_image::{BlobSource, Region};
+use ply_image::{BlobSource, DiffId, Region};
 
 use super::Saving;
 use crate::transfer::{BLOCK, Expected, Outs, Plain, RegionReader, inflate};
@@ -64,18 +64,38 @@ fn write_content(
             copy(&from, digest, out, progress)
         }
         Source::Plain(digest, diff_id) => {
-            let from = region(digest)?;
-            let what = format!("blob {digest}");
-            let compression = crate::transfer::sniff(&from).map_err(Error::within(what.clone()))?;
-            let raw = RegionReader::new(&from);
             let mut counted = Counted { out, len: 0, limit: entry.len };
-            inflate(raw, compression, Outs::plain(Plain::Writer(&mut counted)), progress)
-                .map_err(|e| e.at(&what))?
-                .verified(&what, Expected { digest: Some(*digest), diff_id: Some(*diff_id) })?;
+            inflate_into(&region(digest)?, *digest, *diff_id, &mut counted, progress)?;
             let len = counted.len;
             if len == entry.len { Ok(()) } else { Err(wrong_size(&diff_id.0, len, entry.len)) }
         }
     }
+}
+
+/// Writes the plain bytes of a layer, and checks them, its stored bytes too.
+pub(crate) fn write_plain_layer(
+    from: &Region,
+    digest: Digest,
+    diff_id: DiffId,
+    out: &mut (dyn Write + Send),
+    progress: &dyn Progress,
+) -> Result<(), Error> {
+    if digest == diff_id.0 { copy(from, &digest, out, progress) } else { inflate_into(from, digest, diff_id, out, progress) }
+}
+
+fn inflate_into(
+    from: &Region,
+    digest: Digest,
+    diff_id: DiffId,
+    out: &mut (dyn Write + Send),
+    progress: &dyn Progress,
+) -> Result<(), Error> {
+    let what = format!("blob {digest}");
+    let compression = crate::transfer::sniff(from).map_err(Error::within(what.clone()))?;
+    inflate(RegionReader::new(from), compression, Outs::plain(Plain::Writer(out)), progress)
+        .map_err(|e| e.at(&what))?
+        .verified(&what, Expected { digest: Some(digest), diff_id: Some(diff_id) })?;
+    Ok(())
 }
 
 /// Bytes of a member whose header is written already: more than it promised must not follow.

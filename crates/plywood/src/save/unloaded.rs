@@ -12,9 +12,9 @@ use crate::select::{Platforms, is_wanted, not_in, platform_of};
 use crate::{Engine, Error};
 
 /// Where the blobs of what is saved lie: in the store, or in archives that are not loaded.
-pub(super) struct Sources<'a> {
-    pub(super) store: &'a Store,
-    pub(super) archives: &'a [Archive],
+pub(crate) struct Sources<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) archives: &'a [Archive],
 }
 
 impl Sources<'_> {
@@ -57,7 +57,7 @@ impl BlobSource for Sources<'_> {
 
 impl Engine<'_> {
     /// Lays out the images of an archive that is not loaded: the one that is named, or all.
-    pub(super) fn planned_unloaded(
+    pub(crate) fn planned_unloaded(
         &self,
         place: &Place,
         options: &Options,
@@ -97,7 +97,7 @@ impl Engine<'_> {
             let layers = image.layers.iter().map(|layer| {
                 let blob = layer.blob.clone().ok_or_else(unknown)?;
                 let omitted = omitted(options, layer.diff_id, blob.digest);
-                planned_layer(archive, layer.diff_id, blob, None, omitted)
+                planned_layer(archive, options.format, layer.diff_id, blob, None, omitted)
             });
             let layers = layers.collect::<Result<_, Error>>()?;
             images.push(PlannedPlatform { manifest, config: (*image.config).clone(), layers });

@@ -6,16 +6,16 @@ use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use super::{Pack, Packed, Piece};
+use super::Pack;
 
 /// Plain bytes that may be with the crew at once, whatever the number of threads.
 const IN_FLIGHT: usize = 16 << 20;
 /// Pieces that may be with the crew at once.
 const PIECES: usize = 32;
 
-type Outcome = io::Result<Packed>;
+type Outcome = io::Result<Vec<u8>>;
 /// A piece, and where its result goes.
-type Job = (Piece, Sender<Outcome>);
+type Job = (Vec<u8>, Sender<Outcome>);
 
 pub(super) struct Crew {
     hands: Hands,
@@ -69,7 +69,7 @@ impl Crew {
         self.limit
     }
 
-    pub(super) fn submit(&mut self, piece: Piece) -> io::Result<()> {
+    pub(super) fn submit(&mut self, piece: Vec<u8>) -> io::Result<()> {
         let (sender, receiver) = mpsc::channel();
         self.results.push_back(receiver);
         match &mut self.hands {
@@ -82,7 +82,7 @@ impl Crew {
     }
 
     /// The oldest piece's result: waited for while more than `left` pieces are with the crew, else only if it is there.
-    pub(super) fn next(&mut self, left: usize) -> io::Result<Option<Packed>> {
+    pub(super) fn next(&mut self, left: usize) -> io::Result<Option<Vec<u8>>> {
         let Some(oldest) = self.results.front() else { return Ok(None) };
         let outcome = if self.results.len() > left {
             oldest.recv().map_err(|_| gone())?

@@ -2,10 +2,9 @@
 
 use std::io;
 
-use flate2::Crc;
 use zstd::bulk::Compressor;
 
-use super::{Pack, Packed, Piece};
+use super::Pack;
 
 /// Plain bytes in a frame.
 pub(super) const PIECE: usize = 2 << 20;
@@ -23,7 +22,7 @@ impl Packer {
 }
 
 impl Pack for Packer {
-    fn pack(&mut self, piece: &Piece) -> io::Result<Packed> {
-        Ok(Packed { bytes: self.compressor.compress(&piece.plain)?, crc: Crc::new() })
+    fn pack(&mut self, piece: &[u8]) -> io::Result<Vec<u8>> {
+        self.compressor.compress(piece)
     }
 }

@@ -1,0 +1,415 @@
+//! Blobs on their way to a registry: what it has is not sent, what it has elsewhere is mounted, plain layers are compressed
+//! while the first of their bytes are already on their way.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use ply_digest::{Digest, Hasher, Progress};
+use ply_image::{BlobError, BlobSource, Descriptor, DiffId, Region};
+use ply_layer::{Compression, Encoding};
+use ply_reference::Name;
+use ply_registry::{Begun, Bytes, Repository};
+use ply_store::Twin;
+
+use super::documents::{Outgoing, Small};
+use crate::files::unnamed;
+use crate::new_image::layer_type;
+use crate::save::write_plain_layer;
+use crate::transfer::{lock, sniff};
+use crate::watch::{Task, TaskProgress};
+use crate::workers::each;
+use crate::{Engine, Error};
+
+/// Uploads at once.
+const CONNECTIONS: usize = 6;
+
+/// What became of a layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// It was sent.
+    Pushed,
+    /// The registry had it.
+    There,
+    /// The registry had it in another repository.
+    Mounted(Name),
+}
+
+/// Everything that sending takes.
+pub(super) struct Sending<'s> {
+    pub(super) engine: &'s Engine<'s>,
+    pub(super) repository: &'s Repository<'s>,
+    pub(super) source: &'s dyn BlobSource,
+    /// How layers travel; `None`: compressed ones as they are, plain ones with gzip.
+    pub(super) compress: Option<Encoding>,
+    /// Repositories of the same registry that may have a blob.
+    pub(super) elsewhere: HashMap<Digest, Name>,
+}
+
+/// How one layer travels.
+enum Way {
+    /// As it is stored.
+    AsIs,
+    /// Compressed, or inflated, on the way; the blob may be known from an earlier time.
+    Packed(Encoding, Option<Twin>),
+}
+
+/// A layer, the blob that the registry has of it now, and how it came there.
+pub(super) type Arrived = (DiffId, Descriptor, Sent);
+
+impl Sending<'_> {
+    /// Sends layers; what became of each, in their order.
+    pub(super) fn layers(&self, layers: &[Outgoing]) -> Result<Vec<Arrived>, Error> {
+        let task = |layer: &Outgoing| Task { label: layer.diff_id.0.short(), total: Some(layer.blob.size) };
+        self.engine.watch.plan(&layers.iter().map(task).collect::<Vec<_>>());
+        let sent = self.layers_watched(layers);
+        self.engine.watch.finish();
+        sent
+    }
+
+    fn layers_watched(&self, layers: &[Outgoing]) -> Result<Vec<Arrived>, Error> {
+        let arrived: Mutex<Vec<Option<Arrived>>> = Mutex::new(layers.iter().map(|_| None).collect());
+        let keep = |at: usize, blob: Descriptor, how: Sent| {
+            if let (Some(place), Some(layer)) = (lock(&arrived).get_mut(at), layers.get(at)) {
+                *place = Some((layer.diff_id, blob, how));
+            }
+            self.engine.watch.done(at);
+        };
+        let packing = Mutex::new(Vec::new());
+        // The largest first; those to be compressed after the others have begun.
+        let mut order: Vec<usize> = (0..layers.len()).collect();
+        order.sort_by_key(|at| std::cmp::Reverse(layers.get(*at).map_or(0, |layer| layer.blob.size)));
+        each(CONNECTIONS, &order, || (), |(), &at| {
+            let Some(layer) = layers.get(at) else { return Ok(()) };
+            let progress = TaskProgress { watch: self.engine.watch, task: at };
+            match self.way(layer)? {
+                Way::AsIs => {
+                    let how = self.as_is(&layer.blob, &progress)?;
+                    keep(at, layer.blob.clone(), how);
+                }
+                Way::Packed(encoding, twin) => match twin {
+                    Some(twin) if self.has(&twin)? => {
+                        let blob = Descriptor::new(layer_type(encoding.compression()), twin.digest, twin.size);
+                        self.remember(layer, encoding, &blob);
+                        keep(at, blob, Sent::There);
+                    }
+                    _ => lock(&packing).push((at, encoding)),
+                },
+            }
+            Ok(())
+        })?;
+        let mut packing = packing.into_inner().unwrap_or_else(PoisonError::into_inner);
+        packing.sort_by_key(|(at, _)| std::cmp::Reverse(layers.get(*at).map_or(0, |layer| layer.blob.size)));
+        self.pack_all(layers, &packing, &keep)?;
+        Ok(arrived.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect())
+    }
+
+    fn way(&self, layer: &Outgoing) -> Result<Way, Error> {
+        let region = self.region(&layer.blob.digest)?;
+        let stored = sniff(&region).map_err(Error::within(format!("blob {}", layer.blob.digest)))?;
+        let encoding = match (self.compress, stored) {
+            (None, Compression::None) => Encoding::GZIP,
+            (None, _) => return Ok(Way::AsIs),
+            (Some(wanted), stored) if wanted.compression() == stored => return Ok(Way::AsIs),
+            (Some(wanted), _) => wanted,
+        };
+        let called = called(encoding);
+        let twins = self.engine.store.twins(&layer.diff_id);
+        Ok(Way::Packed(encoding, twins.into_iter().rev().find(|twin| twin.encoding == called)))
+    }
+
+    fn region(&self, digest: &Digest) -> Result<Region, Error> {
+        Ok(self.source.region(digest)?.ok_or(BlobError::Absent(*digest))?)
+    }
+
+    fn has(&self, twin: &Twin) -> Result<bool, Error> {
+        Ok(self.repository.blob_size(&twin.digest)? == Some(twin.size))
+    }
+
+    /// Sends a blob as it is stored. Its digest is checked by who takes it.
+    fn as_is(&self, blob: &Descriptor, progress: &dyn Progress) -> Result<Sent, Error> {
+        if self.repository.blob_size(&blob.digest)? == Some(blob.size) {
+            return Ok(Sent::There);
+        }
+        let begun = match self.elsewhere.get(&blob.digest) {
+            Some(from) => match self.repository.mount(&blob.digest, from)? {
+                Begun::Mounted => return Ok(Sent::Mounted(from.clone())),
+                Begun::Upload(upload) => Some(upload),
+            },
+            None => None,
+        };
+        let region = self.region(&blob.digest)?;
+        if region.len != blob.size {
+            let why = format!("has {} bytes where there should be {}: `ply check` tells more", region.len, blob.size);
+            return Err(Error::within(format!("blob {}", blob.digest))(why));
+        }
+        self.repository.push_blob(begun, &blob.digest, blob.size, &Lying(&region), progress)?;
+        Ok(Sent::Pushed)
+    }
+
+    /// Sends documents.
+    pub(super) fn small(&self, small: &[Small]) -> Result<(), Error> {
+        each(CONNECTIONS, small, || (), |(), small| {
+            let size = small.raw.len() as u64;
+            if self.repository.blob_size(&small.digest)? != Some(size) {
+                self.repository.push_blob(None, &small.digest, size, &small.raw.as_slice(), &())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Compresses layers, one after the other on all cores, and sends each while it grows.
+    fn pack_all(
+        &self,
+        layers: &[Outgoing],
+        packing: &[(usize, Encoding)],
+        keep: &(dyn Fn(usize, Descriptor, Sent) + Sync),
+    ) -> Result<(), Error> {
+        let failed: Mutex<Option<Error>> = Mutex::new(None);
+        let gate = Gate::new(CONNECTIONS);
+        std::thread::scope(|scope| {
+            for (at, encoding) in packing {
+                let Some(layer) = layers.get(*at) else { continue };
+                let pass = gate.enter();
+                if lock(&failed).is_some() {
+                    break;
+                }
+                let begun = Growing::new(self.engine.store.root());
+                let growing = match begun {
+                    Ok(growing) => Arc::new(growing),
+                    Err(error) => {
+                        lock(&failed).get_or_insert(error);
+                        break;
+                    }
+                };
+                let progress = TaskProgress { watch: self.engine.watch, task: *at };
+                let (sending, failed) = (Arc::clone(&growing), &failed);
+                scope.spawn(move || {
+                    let _pass = pass;
+                    match self.send_growing(&sending) {
+                        Ok((digest, size, how)) => {
+                            let blob = Descriptor::new(layer_type(encoding.compression()), digest, size);
+                            self.remember(layer, *encoding, &blob);
+                            keep(*at, blob, how);
+                        }
+                        Err(error) => {
+                            sending.fail();
+                            lock(failed).get_or_insert(error);
+                        }
+                    }
+                });
+                if let Err(error) = self.pack(layer, *encoding, &growing, &progress) {
+                    growing.fail();
+                    lock(failed).replace(error);
+                    break;
+                }
+            }
+        });
+        failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    }
+
+    fn pack(
+        &self,
+        layer: &Outgoing,
+        encoding: Encoding,
+        growing: &Growing,
+        progress: &dyn Progress,
+    ) -> Result<(), Error> {
+        let what = || format!("layer {}", layer.diff_id.0.short());
+        let from = self.region(&layer.blob.digest)?;
+        let writer = GrowingWriter { growing, hasher: Hasher::new() };
+        let mut encoder = ply_layer::encoder(encoding, self.engine.threads(), writer).map_err(Error::within(what()))?;
+        write_plain_layer(&from, layer.blob.digest, layer.diff_id, &mut encoder, progress)?;
+        let writer = encoder.finish().map_err(Error::within(what()))?;
+        growing.finish(writer.hasher.finalize());
+        Ok(())
+    }
+
+    /// Sends a blob while it grows; one that is small is asked for first, once its digest is known.
+    fn send_growing(&self, growing: &Growing) -> Result<(Digest, u64, Sent), Error> {
+        let mut upload = None;
+        loop {
+            let sent = upload.as_ref().map_or(0, ply_registry::Upload::sent);
+            match growing.wait(sent) {
+                Grown::More(ready) => {
+                    let upload = match &mut upload {
+                        Some(upload) => upload,
+                        None => upload.insert(self.repository.upload("a layer")?),
+                    };
+                    upload.send(growing, ready, &())?;
+                }
+                Grown::Whole(digest, size) => match upload.take() {
+                    Some(mut upload) => {
+                        upload.send(growing, size, &())?;
+                        upload.finish(&digest)?;
+                        return Ok((digest, size, Sent::Pushed));
+                    }
+                    None if self.repository.blob_size(&digest)? == Some(size) => return Ok((digest, size, Sent::There)),
+                    None => {
+                        self.repository.push_blob(None, &digest, size, growing, &())?;
+                        return Ok((digest, size, Sent::Pushed));
+                    }
+                },
+                Grown::Failed => return Err(Error::Interrupted),
+            }
+        }
+    }
+
+    fn remember(&self, layer: &Outgoing, encoding: Encoding, blob: &Descriptor) {
+        let (encoding, digest, size) = (called(encoding), blob.digest, blob.size);
+        let seen = vec![self.repository.name().canonical()];
+        self.engine.store.keep_twin(&layer.diff_id, Twin { encoding, digest, size, seen });
+    }
+}
+
+/// How an encoding is called in what is remembered: another way of packing must be called otherwise.
+fn called(encoding: Encoding) -> String {
+    match encoding {
+        Encoding::None => "none".to_owned(),
+        Encoding::Gzip { level } => format!("gzip:{level}/1"),
+        Encoding::Zstd { level } => format!("zstd:{level}/1"),
+    }
+}
+
+/// A blob that lies in a file.
+struct Lying<'a>(&'a Region);
+
+impl Bytes for Lying<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let left = usize::try_from(self.0.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let most = left.min(buffer.len());
+        self.0.file.read_at(buffer.get_mut(..most).unwrap_or_default(), self.0.offset + offset)
+    }
+}
+
+/// Bytes that are sent at once, so that a server's work overlaps with ours.
+const STEP: u64 = 16 << 20;
+
+/// A compressed layer in the making, in a file without a name.
+struct Growing {
+    file: File,
+    state: Mutex<State>,
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    len: u64,
+    digest: Option<Digest>,
+    failed: bool,
+}
+
+enum Grown {
+    /// So much is there.
+    More(u64),
+    /// All of it is.
+    Whole(Digest, u64),
+    /// No more will come.
+    Failed,
+}
+
+impl Growing {
+    /// In the store's own folder where that can be written, since the folder for temporary files may be memory.
+    fn new(store: &std::path::Path) -> Result<Self, Error> {
+        let file = unnamed(store).or_else(|_| unnamed(&std::env::temp_dir()));
+        let file = file.map_err(Error::within("making a temporary file"))?;
+        Ok(Self { file, state: Mutex::default(), bell: Condvar::new() })
+    }
+
+    fn append(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut state = lock(&self.state);
+        if state.failed {
+            return Err(io::Error::other("nobody sends it any more"));
+        }
+        let at = state.len;
+        drop(state);
+        self.file.write_all_at(bytes, at)?;
+        state = lock(&self.state);
+        state.len = at + bytes.len() as u64;
+        drop(state);
+        self.bell.notify_all();
+        Ok(())
+    }
+
+    fn finish(&self, digest: Digest) {
+        lock(&self.state).digest = Some(digest);
+        self.bell.notify_all();
+    }
+
+    fn fail(&self) {
+        lock(&self.state).failed = true;
+        self.bell.notify_all();
+    }
+
+    /// Waits until a step more is there than was sent, or all.
+    fn wait(&self, sent: u64) -> Grown {
+        let mut state = lock(&self.state);
+        loop {
+            match (state.failed, state.digest) {
+                (true, _) => return Grown::Failed,
+                (false, Some(digest)) => return Grown::Whole(digest, state.len),
+                (false, None) if state.len >= sent + STEP => return Grown::More(sent + STEP),
+                (false, None) => state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+}
+
+impl Bytes for Growing {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(buffer, offset)
+    }
+}
+
+/// What the encoder writes into.
+struct GrowingWriter<'a> {
+    growing: &'a Growing,
+    hasher: Hasher,
+}
+
+impl Write for GrowingWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.growing.append(bytes)?;
+        self.hasher.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Lets so many through at once.
+struct Gate {
+    left: Arc<(Mutex<usize>, Condvar)>,
+}
+
+/// A place inside, given back when dropped.
+struct Pass(Arc<(Mutex<usize>, Condvar)>);
+
+impl Gate {
+    fn new(places: usize) -> Self {
+        Self { left: Arc::new((Mutex::new(places), Condvar::new())) }
+    }
+
+    fn enter(&self) -> Pass {
+        let (left, bell) = &*self.left;
+        let mut places = lock(left);
+        while *places == 0 {
+            places = bell.wait(places).unwrap_or_else(PoisonError::into_inner);
+        }
+        *places -= 1;
+        drop(places);
+        Pass(Arc::clone(&self.left))
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let (left, bell) = &*self.0;
+        *lock(left) += 1;
+        bell.notify_all();
+    }
+}

@@ -1,0 +1,85 @@
+//! What the compressed blobs of a layer are called: the same layer, compressed the same way, is the same blob, so that it need not
+//! be compressed to know whether somebody has it.
+
+use std::fs;
+
+use ply_digest::Digest;
+use ply_image::DiffId;
+use serde::{Deserialize, Serialize};
+
+use crate::Store;
+
+/// Twins of one layer that are remembered: who compresses it in more ways than that has a reason of their own.
+const MOST: usize = 32;
+
+/// A compressed blob of a layer; it need not be here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Twin {
+    /// How it is compressed, by whom: `gzip:4`.
+    pub encoding: String,
+    /// Digest of the blob.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Repositories it was seen in, canonical.
+    #[serde(default)]
+    pub seen: Vec<String>,
+}
+
+impl Store {
+    /// The twins of a layer, the latest last. What cannot be read is none.
+    #[must_use]
+    pub fn twins(&self, layer: &DiffId) -> Vec<Twin> {
+        let text = fs::read_to_string(self.layout.twins_of(layer)).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// Remembers a twin, and where it was seen. Best effort: it can be found out again.
+    pub fn keep_twin(&self, layer: &DiffId, twin: Twin) {
+        let mut twins = self.twins(layer);
+        let mut twin = twin;
+        if let Some(at) = twins.iter().position(|known| known.digest == twin.digest) {
+            let known = twins.remove(at);
+            let new = known.seen.into_iter().filter(|place| !twin.seen.contains(place)).collect::<Vec<_>>();
+            twin.seen.splice(0..0, new);
+        }
+        twins.push(twin);
+        let first = twins.len().saturating_sub(MOST);
+        let lines = twins.iter().skip(first).filter_map(|twin| serde_json::to_string(twin).ok());
+        let text: String = lines.map(|line| line + "\n").collect();
+        self.keep_small(&self.layout.twins_of(layer), text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remembered_once_with_all_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let layer = DiffId(Digest::of(b"layer"));
+        let twin = |bytes: &[u8], place: &str| Twin {
+            encoding: "gzip:4".to_owned(),
+            digest: Digest::of(bytes),
+            size: bytes.len() as u64,
+            seen: vec![place.to_owned()],
+        };
+        store.keep_twin(&layer, twin(b"a", "host/x"));
+        assert_eq!(store.twins(&layer), [], "a folder that is no store of ours gets nothing");
+        store.create().unwrap();
+        store.keep_twin(&layer, twin(b"a", "host/x"));
+        store.keep_twin(&layer, twin(b"b", "host/x"));
+        store.keep_twin(&layer, twin(b"a", "host/y"));
+        let all = Twin { seen: vec!["host/x".to_owned(), "host/y".to_owned()], ..twin(b"a", "") };
+        assert_eq!(store.twins(&layer), [twin(b"b", "host/x"), all]);
+        for n in 0..100 {
+            store.keep_twin(&layer, twin(&[n], "host/x"));
+        }
+        assert_eq!(store.twins(&layer).len(), MOST);
+        // Of no image's layer: the next collection takes it.
+        assert!(store.collect().unwrap().bytes > 0);
+        assert_eq!(store.twins(&layer), []);
+    }
+}
