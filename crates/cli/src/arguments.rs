@@ -13,7 +13,7 @@ pub(crate) use containers::{Network, Run};
 pub(crate) use files::{Cat, Diff, Du, Export, Find, Grep, Log, Ls, Mount, Stat, Tree, Umount, Unpack};
 pub(crate) use make::{Import, Squash};
 #[cfg(feature = "registry")]
-pub(crate) use registries::{Login, Logout, Pull, Push, Search};
+pub(crate) use registries::{Copy, Login, Logout, Pull, Push, Search};
 
 use std::path::PathBuf;
 
@@ -77,6 +77,8 @@ pub(crate) enum Verb {
     Pull(Pull),
     #[cfg(feature = "registry")]
     Push(Push),
+    #[cfg(feature = "registry")]
+    Copy(Copy),
     #[cfg(feature = "registry")]
     Login(Login),
     #[cfg(feature = "registry")]
@@ -175,6 +177,8 @@ impl Verb {
             #[cfg(feature = "registry")]
             Self::Pull(_) => "stopped; nothing was named, and what came whole is kept for the next try",
             #[cfg(feature = "registry")]
+            Self::Copy(_) => "stopped; what was begun was undone, or has no name yet",
+            #[cfg(feature = "registry")]
             Self::Push(_) => "stopped; the tag was not moved, and what came whole stays with the registry",
             #[cfg(feature = "registry")]
             Self::Login(_) | Self::Logout(_) | Self::Search(_) => "stopped",
@@ -232,7 +236,7 @@ pub(crate) enum System {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  ply load -i app.tar\n  ssh server docker save app | ply load")]
 pub(crate) struct Load {
-    /// The archive, or the folder of a layout; stdin without it
+    /// The archive, or the folder of a layout, or docker-daemon:NAME; stdin without it
     #[arg(short, long, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
     pub(crate) input: Option<PathBuf>,
     /// No bars
@@ -269,7 +273,7 @@ pub(crate) enum LineFormat {
     after_help = "Examples:\n  ply save -o app.tar app:1 app:2\n  ssh server ply layers -q base:1 | ply save --without - app:1 | ssh server ply load"
 )]
 pub(crate) struct Save {
-    /// The file to write; stdout without it
+    /// The file to write, or docker-daemon: for the daemon; stdout without it
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
     /// docker: plain layers, read by every tool; oci: blobs as they are

@@ -5,6 +5,9 @@ Container images without a daemon: load, look into, change, save.
 Usage: ply [--store DIR] VERB ...
 
 Move
+  pull         Pull an image from a registry
+  push         Push an image to a registry
+  copy         Copy an image between registries, archives, layouts, a Docker daemon and the store
   load         Load images from an archive, a layout or a pipe
   save         Save images to an archive, or only what the other side lacks
   import       Make an image of the tar of a root filesystem
@@ -48,6 +51,11 @@ Store
   check        Hash everything again, and repair it from an archive
   df           Show what lies in the store, and how much of it can be had back
 
+Registries
+  search       List the tags of a repository in a registry
+  login        Log in to a registry
+  logout       Forget the credentials for a registry
+
 More
   image ...    The same verbs as Docker spells them: image ls, container rm, system df
   completion   Print a script that completes verbs, flags and images
@@ -56,10 +64,12 @@ More
 Options
   --store DIR    Where images are kept [PLY_STORE; root: /var/lib/ply, else ~/.local/share/ply]
   --threads N    Threads to work with [one a core]
+  --tls-verify=false  Let a registry be whoever it says it is, without TLS too
   -h, --help     This help; of a verb with `ply VERB --help`
   -V, --version  Print the version
 
 IMAGE is a name, an ID or the beginning of one; where a command only reads, also an archive or layout
-that is not loaded: docker-archive:FILE[:NAME], oci-archive:FILE[:NAME], oci:DIR[:NAME], ./FILE
+that is not loaded: docker-archive:FILE[:NAME], oci-archive:FILE[:NAME], oci:DIR[:NAME], ./FILE;
+or one in a registry: docker://NAME
 Where files are looked at it may be a container, too.
 ";

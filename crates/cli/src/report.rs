@@ -146,8 +146,11 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
 fn not_yet(error: &clap::Error) -> Option<String> {
     let Some(ContextValue::String(verb)) = error.get(ContextKind::InvalidSubcommand) else { return None };
     let instead = match verb.as_str() {
+        #[cfg(not(feature = "registry"))]
         "pull" => "`skopeo copy docker://NAME oci-archive:FILE`, then `ply load -i FILE`",
+        #[cfg(not(feature = "registry"))]
         "push" => "`ply save --format oci -o FILE NAME`, then `skopeo copy oci-archive:FILE docker://NAME`",
+        #[cfg(not(feature = "registry"))]
         "login" | "logout" => "`skopeo login`",
         #[cfg(not(feature = "run"))]
         "run" => "`podman run docker-archive:FILE`, after `ply save -o FILE`",

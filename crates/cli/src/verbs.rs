@@ -3,6 +3,8 @@
 mod cat;
 mod check;
 mod commit;
+#[cfg(feature = "registry")]
+mod copy;
 mod cp;
 mod create;
 mod delete;
@@ -92,6 +94,8 @@ pub(crate) fn run(context: &Context, verb: Verb) -> Outcome {
         Verb::Pull(a) | Verb::Image(Image::Pull(a)) => pull::run(context, &a),
         #[cfg(feature = "registry")]
         Verb::Push(a) | Verb::Image(Image::Push(a)) => push::run(context, &a),
+        #[cfg(feature = "registry")]
+        Verb::Copy(a) => copy::run(context, &a),
         #[cfg(feature = "registry")]
         Verb::Login(a) => login::run(context, &a),
         #[cfg(feature = "registry")]

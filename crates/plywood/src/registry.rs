@@ -1,8 +1,10 @@
 //! Images from and to registries: `pull`, `push`, `login`, tags, and images that are only looked at where they are.
 
+pub mod copy;
 mod documents;
 mod fetch;
 mod layers;
+mod lay_out;
 mod look;
 pub mod pull;
 pub mod push;
@@ -10,6 +12,7 @@ mod remote;
 mod send;
 
 use ply_registry::Client;
+use ply_registry::daemon::Daemon;
 
 pub(crate) use remote::Remote;
 pub use send::Sent;
@@ -17,7 +20,7 @@ pub use send::Sent;
 pub use ply_registry::credentials::{Credential, Kept};
 pub use ply_registry::{Patience, RegistryError, Settings as RegistrySettings};
 
-use crate::{Engine, Error};
+use crate::{Engine, Error, load, save};
 
 impl Engine<'_> {
     /// A client that stops when whoever watches says so.
@@ -25,6 +28,23 @@ impl Engine<'_> {
         let watch = self.watch;
         // No task has this number: only whether to go on is asked.
         Client::new(self.registries.clone(), move |bytes| watch.advance(usize::MAX, bytes))
+    }
+
+    /// Loads an image of a Docker daemon.
+    ///
+    /// # Errors
+    /// The daemon does not have it or cannot be reached; or as [`load`](Self::load).
+    pub fn load_from_daemon(&self, name: &str, options: &load::Options) -> Result<load::Loaded, Error> {
+        let stream = Daemon::from_environment()?.export(&[lay_out::daemon_name(name)?])?;
+        self.load(load::Input::Stream(Box::new(stream)), options)
+    }
+
+    /// Gives an archive to a Docker daemon; what it says of it comes back.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached or does not take it; a blob is damaged.
+    pub fn save_to_daemon(&self, saving: &save::Saving) -> Result<Vec<String>, Error> {
+        self.give_to_daemon(&Daemon::from_environment()?, saving)
     }
 
     /// The tags of a repository, in the registry's order.

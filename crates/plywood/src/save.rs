@@ -2,10 +2,12 @@
 //! all places at once into a file. What is written is hashed on the way.
 
 mod file;
+mod folder;
 mod stream;
 mod unloaded;
 
 pub(crate) use file::{Beside, into_file, preallocate};
+#[cfg(feature = "registry")]
 pub(crate) use stream::write_plain_layer;
 pub(crate) use unloaded::Sources;
 
@@ -17,9 +19,10 @@ use ply_archive::{Archive, Format, Place, Plan, PlannedImage, PlannedLayer, Plan
 use ply_digest::Digest;
 use ply_image::{BlobSource, Descriptor, DiffId, Document, Image, Manifest, Platform, Target};
 use ply_layer::Encoding;
-use ply_reference::Query;
+use ply_reference::{Query, Reference};
 use ply_store::{Catalog, Hold};
 
+use crate::spelled::Spelled;
 use crate::select::{Found, Platforms, Which, find, parse_canonical};
 use crate::{Engine, Error};
 
@@ -34,6 +37,8 @@ pub struct Options {
     pub without: Without,
     /// Compresses the whole archive.
     pub compress: Option<Encoding>,
+    /// Names the images so, in place of the names they have.
+    pub named: Option<Vec<Reference>>,
 }
 
 /// Layers that need not travel.
@@ -106,13 +111,7 @@ impl Engine<'_> {
         let mut images: Vec<PlannedImage> = Vec::new();
         let mut archives = Vec::new();
         for wanted in wanted {
-            let planned = match Place::parse(wanted) {
-                Some(place) => self.planned_unloaded(&place, options, &mut archives)?,
-                None => several(&catalog, wanted)?
-                    .into_iter()
-                    .map(|found| self.planned(&catalog, found, options))
-                    .collect::<Result<_, _>>()?,
-            };
+            let planned = self.planned_all(&catalog, wanted, options, &mut archives)?;
             for image in planned {
                 match images.iter_mut().find(|other| is_same(other, &image)) {
                     Some(other) => other.names.extend(image.names),
@@ -121,6 +120,9 @@ impl Engine<'_> {
             }
         }
         for image in &mut images {
+            if let Some(names) = &options.named {
+                image.names.clone_from(names);
+            }
             image.names.sort();
             image.names.dedup();
         }
@@ -139,12 +141,43 @@ impl Engine<'_> {
         Ok(Saving { plan, compress: options.compress, travels, stays, archives, _hold: hold })
     }
 
+    /// The images that a word means, wherever they lie, laid out.
+    pub(crate) fn planned_all(
+        &self,
+        catalog: &Catalog,
+        wanted: &str,
+        options: &Options,
+        archives: &mut Vec<Archive>,
+    ) -> Result<Vec<PlannedImage>, Error> {
+        match Spelled::parse(wanted)? {
+            Spelled::Place(place) => self.planned_unloaded(&place, options, archives),
+            #[cfg(feature = "registry")]
+            Spelled::Remote(reference) => Ok(vec![self.planned_remote(&reference, options)?]),
+            #[cfg(feature = "registry")]
+            Spelled::Daemon(name) => self.planned_daemon(name, options, archives),
+            #[cfg(not(feature = "registry"))]
+            Spelled::Daemon(_) => Err(crate::spelled::without_registries(wanted)),
+            Spelled::Stored(wanted) => {
+                let found = several(catalog, wanted)?.into_iter();
+                found.map(|found| self.planned(catalog, found, options)).collect()
+            }
+        }
+    }
+
     /// Writes an archive into a file, durably: beside it first, then renamed; or through it where it is a FIFO.
     ///
     /// # Errors
     /// A blob is damaged, or the file cannot be written; then nothing stands under its name that was not there.
     pub fn write_file(&self, saving: &Saving, path: &Path) -> Result<(), Error> {
         file::write(self, saving, path)
+    }
+
+    /// Writes the images into a folder, as a layout or into the one that is there.
+    ///
+    /// # Errors
+    /// A blob is damaged, or the folder cannot be written or is something else; then it lists what it listed before.
+    pub fn write_folder(&self, saving: &Saving, folder: &Path, name: Option<&str>) -> Result<(), Error> {
+        folder::write(self, saving, folder, name)
     }
 
     /// Writes an archive into a stream.
@@ -263,7 +296,7 @@ fn omitted(options: &Options, diff_id: DiffId, blob: Digest) -> bool {
 }
 
 /// A layer to be written. The length of its plain tar, where it is not known, takes reading it; only Docker's format wants it.
-fn planned_layer(
+pub(crate) fn planned_layer(
     source: &dyn BlobSource,
     format: Format,
     diff_id: DiffId,

@@ -43,8 +43,14 @@ fn remote<'t>(_: &str, rest: &str) -> Result<Spelled<'t>, Error> {
 
 #[cfg(not(feature = "registry"))]
 fn remote<'t>(text: &str, _: &str) -> Result<Spelled<'t>, Error> {
+    Err(without_registries(text))
+}
+
+/// Why a build without registries does not find something.
+#[cfg(not(feature = "registry"))]
+pub(crate) fn without_registries(text: &str) -> Error {
     let shown = crate::error::shown(text);
-    Err(Error::Misuse(format!("{shown} lies in a registry, and this build knows none: the feature `registry` is off")))
+    Error::Misuse(format!("{shown}: this build knows no registries and no daemon, since the feature `registry` is off"))
 }
 
 #[cfg(test)]

@@ -1,22 +1,26 @@
 //! Pulls of the real binary from a registry that lies, and from a real one.
 
 mod again;
+mod bodies;
 mod broken;
 mod credentials;
 mod documents;
 mod elsewhere;
-mod interrupted;
-mod lengths;
-mod lists;
 mod login;
 mod ranges;
 mod tls;
 mod waiting;
+mod whole;
 
+use std::io::Read;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use ply_tests::{Liar, Lie, Ply, Ran, Request, Rule, Served};
+
+/// Longer than any run here takes, so that one that hangs fails its test.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A store, a home where nobody has ever logged in, and a registry that lies.
 struct Journey {
@@ -65,13 +69,14 @@ impl Journey {
     }
 
     fn run<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ran {
-        self.command(args).output().unwrap().into()
+        finished(&mut self.command(args))
     }
 
     /// Runs it; it must succeed. Gives what it printed, less the last line end.
+    #[track_caller]
     fn ok<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> String {
         let mut command = self.command(args);
-        let ran: Ran = command.output().unwrap().into();
+        let ran = finished(&mut command);
         assert_eq!(ran.code, Some(0), "{command:?}: {}", ran.stderr);
         ran.text().trim_end_matches('\n').to_owned()
     }
@@ -109,8 +114,33 @@ impl Journey {
     fn comes(&self, image: &str, served: &Served) {
         let ran = self.pull(image);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-        assert_eq!(self.ply.id(&self.liar.name(image)), served.config);
+        assert_eq!(self.ok(["inspect", "-f", "{{.Id}}", &self.liar.name(image)]), served.config);
         self.is_sound();
+    }
+
+    /// Pulls an image that does not come while the registry lies, and comes when it does not; what had come whole is not asked
+    /// for again, and the rest once. Gives what was said.
+    #[track_caller]
+    fn fails_until_honest(&self, image: &str, served: &Served, words: &[&str]) -> String {
+        let said = self.fails(image, words);
+        self.liar.stop_lying();
+        self.liar.clear_log();
+        let absent: Vec<&String> = served.layers.iter().filter(|layer| !self.has(layer)).collect();
+        self.comes(image, served);
+        for layer in &served.layers {
+            let expected = usize::from(absent.contains(&layer));
+            assert_eq!(self.asked(layer).len(), expected, "{:?}", self.liar.requests());
+        }
+        said
+    }
+
+    /// Where the store keeps a blob.
+    fn blob(&self, digest: &str) -> PathBuf {
+        self.ply.store().join("blobs").join(digest.replace(':', "/"))
+    }
+
+    fn has(&self, digest: &str) -> bool {
+        self.blob(digest).exists()
     }
 
     #[track_caller]
@@ -133,6 +163,34 @@ impl Journey {
     fn asked(&self, path_contains: &str) -> Vec<Request> {
         asked(&self.liar, path_contains)
     }
+}
+
+/// How a command ended, which must be before the limit.
+#[track_caller]
+fn finished(command: &mut Command) -> Ran {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let read = |mut pipe: Box<dyn Read + Send>| {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            pipe.read_to_end(&mut bytes).unwrap();
+            bytes
+        })
+    };
+    let stdout = read(Box::new(child.stdout.take().unwrap()));
+    let stderr = read(Box::new(child.stderr.take().unwrap()));
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if start.elapsed() > LIMIT {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("{command:?} does not come to an end");
+        }
+        std::thread::sleep(Duration::from_millis(3));
+    };
+    Output { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }.into()
 }
 
 /// The requests to a server whose path has this in it.

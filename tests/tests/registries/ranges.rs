@@ -125,14 +125,25 @@ fn ranges_that_lie() {
     journey.comes("app:1", &served);
 }
 
-/// The first range fails for good while others wait for it.
+/// One of the ranges fails for good while others wait for it, or are on their way.
 #[test]
-fn a_large_layer_that_is_not_there() {
+fn a_large_layer_that_does_not_come() {
     let journey = Journey::new();
     let served = huge(&journey);
-    journey.lie(&served.layers[0], Lie::Status(404, Vec::new(), String::new()));
-    journey.fails("app:1", &[&served.layers[0]]);
-    journey.liar.stop_lying();
-    journey.lie(&served.layers[0], Lie::Status(403, Vec::new(), String::new()));
-    journey.fails("app:1", &[&served.layers[0]]);
+    let layer = &served.layers[0];
+    for (skip, lie) in [
+        (0, Lie::Status(404, Vec::new(), String::new())),
+        (0, Lie::Status(403, Vec::new(), String::new())),
+        (0, Lie::ContentLength(9 * MIB as u64)),
+        (1, Lie::Status(404, Vec::new(), String::new())),
+        (4, Lie::Status(400, Vec::new(), String::new())),
+        (0, Lie::Redirect(307, "http://169.254.169.254{target}".to_owned())),
+    ] {
+        journey.liar.lie(Rule::new("", layer, lie).skip(skip));
+        journey.fails("app:1", &[&journey.liar.host()]);
+        journey.liar.stop_lying();
+    }
+    journey.liar.clear_log();
+    journey.comes("app:1", &served);
+    assert_eq!(journey.asked(&served.layers[1]).len(), 0, "it was here already");
 }

@@ -1,1 +1,106 @@
+//! Registries that are busy, and those that mean no.
 
+use std::time::{Duration, Instant, SystemTime};
+
+use ply_tests::{Lie, Rule, layer};
+
+use super::Journey;
+
+fn busy(status: u16, after: Option<&str>) -> Lie {
+    let headers = after.map(|after| ("Retry-After", after.to_owned()));
+    Lie::Status(status, headers.into_iter().collect(), String::new())
+}
+
+/// It comes back when it was told to.
+#[test]
+fn retry_after() {
+    let date = jiff_date(SystemTime::now() + Duration::from_millis(2500));
+    let past = jiff_date(SystemTime::now() - Duration::from_secs(1000));
+    for (after, least, most) in
+        [("2", 2000, 6000), (&*date, 1000, 6000), ("0", 0, 1500), (&*past, 0, 1500)]
+    {
+        let journey = Journey::new();
+        let served = journey.liar.image("app", "1", &[layer("a")]);
+        journey.lie_times(1, "/manifests/1", busy(429, Some(after)));
+        journey.comes("app:1", &served);
+        let asked = journey.asked("/manifests/1");
+        assert_eq!(asked.len(), 2);
+        let waited = asked[1].at.duration_since(asked[0].at);
+        let between = Duration::from_millis(least)..Duration::from_millis(most);
+        assert!(between.contains(&waited), "{after}: {waited:?}");
+    }
+}
+
+fn jiff_date(time: SystemTime) -> String {
+    let time = jiff::Timestamp::try_from(time).unwrap();
+    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// What may pass is tried again, of every kind of request.
+#[test]
+fn what_passes() {
+    let journey = Journey::new();
+    let served = journey.liar.image("app", "1", &[layer("a"), layer("b")]);
+    for (what, status) in [("/manifests/1", 503), (&*served.config, 502), (&*served.layers[0], 500), (&*served.layers[1], 504)]
+    {
+        journey.lie_times(2, what, busy(status, Some("0")));
+    }
+    journey.comes("app:1", &served);
+    assert_eq!(journey.liar.log().len(), 4 * 3);
+    // Where nobody says how long, the time between grows.
+    journey.liar.clear_log();
+    journey.liar.lie(Rule::new("HEAD", "", busy(503, None)).times(3));
+    journey.comes("app:1", &served);
+    let at: Vec<Instant> = journey.liar.log().iter().map(|request| request.at).collect();
+    assert_eq!(at.len(), 4);
+    let waits: Vec<u128> = at.windows(2).map(|pair| pair[1].duration_since(pair[0]).as_millis()).collect();
+    assert!(waits[0] >= 160 && waits[1] >= 330 && waits[2] >= 660, "{waits:?}");
+}
+
+/// Storms: the first try and five more, of all requests together that an answer was wanted for.
+#[test]
+fn what_does_not_pass() {
+    let journey = Journey::new();
+    let served = journey.liar.image("app", "1", &[layer("a")]);
+    for status in [429, 500, 502, 503, 504] {
+        for what in ["/manifests/1", &served.config, &served.layers[0]] {
+            journey.liar.clear_log();
+            journey.lie(what, busy(status, Some("0")));
+            journey.fails("app:1", &[&format!("with {status}")]);
+            assert_eq!(journey.asked(what).len(), 6, "{status} {what}");
+            journey.liar.stop_lying();
+        }
+    }
+    journey.comes("app:1", &served);
+}
+
+/// Who says no is not asked again.
+#[test]
+fn what_is_final() {
+    let journey = Journey::new();
+    let served = journey.liar.image("app", "1", &[layer("a")]);
+    for status in [400, 401, 403, 404, 405, 410, 418, 501, 505] {
+        for what in ["/manifests/1", &served.config, &served.layers[0]] {
+            journey.liar.clear_log();
+            journey.lie(what, busy(status, Some("0")));
+            journey.fails("app:1", &[&journey.liar.host()]);
+            assert_eq!(journey.asked(what).len(), 1, "{status} {what}");
+            journey.liar.stop_lying();
+        }
+    }
+}
+
+/// The registry's words are repeated, but nothing in them that moves a terminal, and not too many of them.
+#[test]
+fn what_it_says() {
+    let journey = Journey::new();
+    let refuse = |body: &str| {
+        journey.liar.stop_lying();
+        journey.lie("", Lie::Status(403, Vec::new(), body.to_owned()));
+        journey.fails("app:1", &["does not allow manifest app:1"])
+    };
+    assert!(refuse(r#"{"errors":[{"code":"DENIED","message":"pay first"}]}"#).contains(": pay first"));
+    let said = refuse("{\"errors\":[{\"message\":\"\\u001b[2J\\nply: all is well\"}]}");
+    assert!(!said.contains('\u{1b}') && said.trim_end().lines().count() == 1, "{said:?}");
+    assert!(refuse(&"long ".repeat(20_000)).len() < 500);
+}

@@ -9,7 +9,7 @@ use crate::complete::images;
 /// Layers come over several connections and are checked as they come; those that are here already are not asked for. All of
 /// it comes, or nothing is named; what came whole is kept for the next try. docker-daemon:NAME takes it from a Docker daemon.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ply pull registry.example/team/app:1\n  ply pull --platform linux/arm64 app@sha256:82e9…")]
+#[command(after_help = "Examples:\n  ply pull registry.example/team/app:1\n  ply pull --platform linux/arm64 registry.example/app:1\n  ply pull docker-daemon:app:1")]
 pub(crate) struct Pull {
     /// All tags of the repository
     #[arg(short, long)]
@@ -94,4 +94,34 @@ pub(crate) struct Push {
     /// The image
     #[arg(value_name = "NAME[:TAG]", add = images())]
     pub(crate) name: String,
+}
+
+/// Copy an image between registries, archives, layouts, a Docker daemon and the store
+///
+/// Both ends are spelled as skopeo spells them: docker://NAME, docker-archive:FILE[:NAME], oci-archive:FILE[:NAME],
+/// oci:DIR[:NAME], docker-daemon:NAME, and store:NAME or a name alone.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  ply copy docker://registry.example/app:1 oci:layout:1\n  ply copy --all docker://a.example/app:1 docker://b.example/app:1")]
+pub(crate) struct Copy {
+    /// All platforms
+    #[arg(short, long, conflicts_with = "platform")]
+    pub(crate) all: bool,
+    /// Fail rather than give the copy another digest
+    #[arg(long)]
+    pub(crate) preserve_digests: bool,
+    /// How layers travel to a registry: gzip, zstd, with a level as in zstd:9, or none
+    #[arg(long, value_name = "KIND[:LEVEL]")]
+    pub(crate) compress_layers: Option<String>,
+    /// Platforms to copy, joined by commas
+    #[arg(long, value_name = "LIST")]
+    pub(crate) platform: Option<String>,
+    /// No bars
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// What to copy
+    #[arg(value_name = "SOURCE", add = images())]
+    pub(crate) source: String,
+    /// Where to
+    #[arg(value_name = "DESTINATION")]
+    pub(crate) destination: String,
 }

@@ -28,6 +28,10 @@ pub(crate) fn run(context: &Context, arguments: &Load) -> Outcome {
     };
     let engine = if arguments.quiet { context.quiet_engine()? } else { context.engine()? };
     let loaded = match &arguments.input {
+        #[cfg(feature = "registry")]
+        Some(path) if daemon(path).is_some() => {
+            engine.load_from_daemon(daemon(path).unwrap_or_default(), &options)
+        }
         Some(path) if is_fifo(path) => {
             let fifo = Patient::fifo(path, context);
             let fifo = fifo.map_err(|e| Failure::Message(format!("cannot open {}: {e}", path.display())))?;
@@ -55,7 +59,13 @@ pub(crate) fn run(context: &Context, arguments: &Load) -> Outcome {
     Ok(if loaded.absent.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-fn print(loaded: &Loaded, format: Option<LineFormat>) -> Result<(), Failure> {
+/// `docker-daemon:NAME`.
+#[cfg(feature = "registry")]
+fn daemon(path: &std::path::Path) -> Option<&str> {
+    path.to_str()?.strip_prefix("docker-daemon:")
+}
+
+pub(super) fn print(loaded: &Loaded, format: Option<LineFormat>) -> Result<(), Failure> {
     for (name, old) in &loaded.moved {
         let name = name.familiar();
         let text =

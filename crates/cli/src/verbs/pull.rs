@@ -10,6 +10,11 @@ use crate::report::{Exit, Failure};
 pub(crate) fn run(context: &Context, arguments: &Pull) -> Outcome {
     let platforms = platforms(arguments.platform.as_deref())?;
     let engine = if arguments.quiet { context.quiet_engine()? } else { context.engine()? };
+    if let Some(name) = arguments.name.strip_prefix("docker-daemon:") {
+        let options = plywood::load::Options { platforms, ..plywood::load::Options::default() };
+        super::load::print(&engine.load_from_daemon(name, &options)?, None)?;
+        return Ok(Exit::Done);
+    }
     let text = arguments.name.strip_prefix("docker://").unwrap_or(&arguments.name);
     let reference = Reference::parse(text).map_err(plywood::Error::from)?;
     if arguments.all_tags {

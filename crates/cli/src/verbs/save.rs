@@ -29,10 +29,18 @@ pub(crate) fn run(context: &Context, arguments: &Save) -> Outcome {
         platforms: platforms(arguments.platform.as_deref())?,
         without: engine.without(&arguments.without, read_list)?,
         compress: arguments.compress.as_deref().map(|text| encoding("--compress", text)).transpose()?,
+        named: None,
     };
     let saving = engine.save(&arguments.images, &options)?;
     if arguments.dry_run {
         return dry_run(&saving, arguments.format);
+    }
+    #[cfg(feature = "registry")]
+    if arguments.output.as_deref().is_some_and(|path| path == std::path::Path::new("docker-daemon:")) {
+        for line in engine.save_to_daemon(&saving)? {
+            output::line(&crate::escape::text(line.trim_end(), crate::escape::Lines::Escape))?;
+        }
+        return Ok(Exit::Done);
     }
     match &arguments.output {
         Some(path) => engine.write_file(&saving, path)?,

@@ -29,8 +29,8 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Gzip, level 4: as small as zlib's 6.
-    pub const GZIP: Self = Self::Gzip { level: 4 };
+    /// Gzip, level 1: of real layers 2 % more than zlib's 6 leaves, in a third of the time; level 4 is as small.
+    pub const GZIP: Self = Self::Gzip { level: 1 };
     /// zstd, level 3.
     pub const ZSTD: Self = Self::Zstd { level: 3 };
 

@@ -28,12 +28,21 @@ impl Engine<'_> {
         regions.collect()
     }
 
-    /// Fetches the layers that are not here.
-    pub(super) fn bring(&self, remote: &Remote<'_>, images: &[&Image]) -> Result<Layers, Error> {
+    /// Fetches the layers that are not here, as the very blobs that the manifests name.
+    pub(super) fn bring_very(&self, remote: &Remote<'_>, images: &[&Image]) -> Result<(), Error> {
+        self.bring_as(remote, images, false).map(drop)
+    }
+
+    /// Fetches the layers that are not here; other blobs of the same layers will do.
+    fn bring(&self, remote: &Remote<'_>, images: &[&Image]) -> Result<Layers, Error> {
+        self.bring_as(remote, images, true)
+    }
+
+    fn bring_as(&self, remote: &Remote<'_>, images: &[&Image], any: bool) -> Result<Layers, Error> {
         let catalog = self.store.catalog()?;
         let mut layers = Layers::default();
         for image in images {
-            layers.add(self, &catalog, image, true)?;
+            layers.add(self, &catalog, image, any)?;
         }
         layers.prove(self)?;
         let absent = std::mem::take(&mut layers.absent);

@@ -45,7 +45,7 @@ fn zeros(n: u64) -> &'static [u8] {
     usize::try_from(n).ok().and_then(|n| ZEROS.get(..n)).unwrap_or(&ZEROS)
 }
 
-fn write_content(
+pub(super) fn write_content(
     source: &dyn BlobSource,
     entry: &Entry,
     out: &mut (dyn Write + Send),
@@ -73,6 +73,7 @@ fn write_content(
 }
 
 /// Writes the plain bytes of a layer, and checks them, its stored bytes too.
+#[cfg(feature = "registry")]
 pub(crate) fn write_plain_layer(
     from: &Region,
     digest: Digest,

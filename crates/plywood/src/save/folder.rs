@@ -1,0 +1,108 @@
+//! Images into a folder: an OCI layout, new or one that is there. Blobs come first, each whole or not at all, and last the
+//! index that lists them.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use ply_archive::{Entry, Source};
+use ply_image::{Descriptor, Document, Index, annotation};
+
+use super::{Saving, stream};
+use crate::watch::TaskProgress;
+use crate::{Engine, Error};
+
+pub(super) fn write(engine: &Engine<'_>, saving: &Saving, folder: &Path, name: Option<&str>) -> Result<(), Error> {
+    let at = |path: &Path| path.display().to_string();
+    let before = listed(folder)?;
+    let blobs = folder.join("blobs/sha256");
+    fs::create_dir_all(&blobs).map_err(Error::within(at(&blobs)))?;
+    let progress = TaskProgress::alone(engine.watch, "layout", Some(saving.plan.total));
+    let mut index = None;
+    for entry in saving.plan.entries.iter().filter(|entry| !entry.path.ends_with('/')) {
+        match &entry.source {
+            Source::Bytes(bytes) if entry.path == "index.json" => index = Some(bytes.clone()),
+            _ => {
+                let path = folder.join(&entry.path);
+                let is_there = fs::metadata(&path).is_ok_and(|found| found.len() == entry.len);
+                if !is_there {
+                    let write = |file: &mut (dyn Write + Send)| {
+                        stream::write_content(&saving.sources(engine), entry, file, &progress)
+                    };
+                    beside(&path, entry, write)?;
+                }
+            }
+        }
+    }
+    sync(&blobs)?;
+    let new = Document::<Index>::parse(index.unwrap_or_default())?.value;
+    let index = merged(before, new, name);
+    let raw = serde_json::to_vec(&index).map_err(Error::within("writing index.json"))?;
+    let path = folder.join("index.json");
+    let entry = Entry { path: "index.json".to_owned(), header: Vec::new(), offset: 0, len: raw.len() as u64, source: Source::Bytes(Vec::new()) };
+    beside(&path, &entry, |file| file.write_all(&raw).map_err(Error::within(at(&path))))?;
+    sync(folder)
+}
+
+/// What the folder lists already.
+fn listed(folder: &Path) -> Result<Index, Error> {
+    let path = folder.join("index.json");
+    match fs::read(&path) {
+        Ok(raw) => Ok(Document::<Index>::parse(raw).map_err(Error::within(path.display().to_string()))?.value),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
+            if is_empty {
+                return Ok(Index::new(Vec::new()));
+            }
+            Err(Error::Misuse(format!("{} is a folder with something else in it", folder.display())))
+        }
+        Err(e) => Err(Error::within(path.display().to_string())(e)),
+    }
+}
+
+/// What was listed, and what is new; a name that is given again means the new one.
+fn merged(mut before: Index, new: Index, name: Option<&str>) -> Index {
+    let entries = new.manifests.into_iter().map(|mut entry| {
+        if let Some(name) = name {
+            entry.annotations.remove(annotation::CONTAINERD_NAME);
+            entry.annotations.insert(annotation::REF_NAME.to_owned(), name.to_owned());
+        }
+        entry
+    });
+    for entry in entries {
+        let is_replaced = |old: &Descriptor| match entry.name() {
+            Some(name) => old.name() == Some(name),
+            None => old.name().is_none() && old.digest == entry.digest,
+        };
+        before.manifests.retain(|old| !is_replaced(old));
+        before.manifests.push(entry);
+    }
+    before
+}
+
+/// Writes a file beside, makes it durable, and renames it.
+fn beside(
+    path: &Path,
+    entry: &Entry,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let failed = || Error::within(format!("writing {}", path.display()));
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    let made = (|| {
+        let file = File::create(&beside).map_err(failed())?;
+        crate::save::preallocate(&file, entry.len).map_err(failed())?;
+        let mut buffered = BufWriter::new(file);
+        write(&mut buffered)?;
+        let file = buffered.into_inner().map_err(|e| failed()(e.into_error()))?;
+        file.sync_data().map_err(failed())?;
+        fs::rename(&beside, path).map_err(failed())
+    })();
+    if made.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    made
+}
+
+fn sync(folder: &Path) -> Result<(), Error> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::within(folder.display().to_string()))
+}
