@@ -60,10 +60,15 @@ impl Docker {
         docker
     }
 
+    /// Where it listens, as `DOCKER_HOST` says it.
+    pub fn host(&self) -> String {
+        format!("unix://{}/docker.sock", self.folder.path().display())
+    }
+
     /// A command line of its client.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new("/usr/bin/docker");
-        command.arg("-H").arg(format!("unix://{}/docker.sock", self.folder.path().display())).args(args);
+        command.arg("-H").arg(self.host()).args(args);
         command.env("DOCKER_CONFIG", self.folder.path()).env("TZ", "UTC");
         command
     }

@@ -40,8 +40,8 @@ pub struct Contents {
 pub struct Packed {
     /// Its names, tags and all; none for an image that nobody tagged.
     pub names: Vec<Reference>,
-    /// The name a layout gives it, as spelled: `oci:DIR:NAME` finds it by this too.
-    pub ref_name: Option<String>,
+    /// The names a layout gives it, as spelled: `oci:DIR:NAME` finds it by these too.
+    pub ref_names: Vec<String>,
     /// The manifest or index it is; `None` where none came along and none can be made before the layers were
     /// read.
     pub root: Option<Descriptor>,
@@ -140,7 +140,7 @@ impl Packed {
     fn new(root: Option<Descriptor>) -> Self {
         Self {
             names: Vec::new(),
-            ref_name: None,
+            ref_names: Vec::new(),
             root,
             documents: Vec::new(),
             images: Vec::new(),

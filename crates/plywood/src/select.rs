@@ -425,7 +425,7 @@ pub(crate) fn not_in(archive: &Archive, wanted: &str) -> Error {
 
 /// Whether an image in an archive answers to a name, the layout's own spelling, or the beginning of its ID.
 pub(crate) fn answers(packed: &Packed, wanted: &str) -> bool {
-    if packed.ref_name.as_deref() == Some(wanted) {
+    if packed.ref_names.iter().any(|name| name == wanted) {
         return true;
     }
     let Ok(query) = Query::parse(wanted) else { return false };

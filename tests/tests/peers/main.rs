@@ -8,12 +8,15 @@ mod made;
 mod oci;
 mod others;
 mod podman;
+mod registries;
 mod trees;
 
 /// Program and Debian package.
 pub(crate) const DOCKER: (&str, &str) = ("dockerd", "docker.io");
 /// Comes with Docker, which starts a containerd of its own.
 pub(crate) const CTR: (&str, &str) = ("ctr", "containerd");
+/// The distribution project's registry.
+pub(crate) const REGISTRY: (&str, &str) = ("docker-registry", "docker-registry");
 pub(crate) const SKOPEO: (&str, &str) = ("skopeo", "skopeo");
 pub(crate) const PODMAN: (&str, &str) = ("podman", "podman");
 pub(crate) const UMOCI: (&str, &str) = ("umoci", "umoci");

@@ -56,7 +56,7 @@ pub(super) fn read(documents: &mut Documents<'_>, contents: &mut Contents) -> Re
         if let Some(packed) = at.and_then(|at| contents.images.get_mut(at)) {
             documents.budget.name(FILE)?;
             packed.names.extend(names::of_entry(entry, FILE)?);
-            packed.ref_name = packed.ref_name.take().or_else(|| names::ref_name(entry).cloned());
+            packed.ref_names.extend(names::ref_name(entry).cloned());
         }
     }
     contents.images.iter_mut().for_each(|packed| names::once(&mut packed.names));

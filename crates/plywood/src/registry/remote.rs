@@ -117,7 +117,7 @@ impl<'a> Remote<'a> {
         let kind = manifest.value.config.media_type.as_str();
         if !kind.is_empty() && !kind.contains(".image.") {
             let why = format!("is no image: its config is of type {}", crate::error::shown(kind));
-            return Err(Error::Misuse(format!("{} {why}", self.reference.familiar())));
+            return Err(Error::within(self.reference.familiar())(why));
         }
         let config = self.config(&manifest.value.config)?;
         Ok(Image::new(manifest, Document::<Config>::parse(config)?)?)
@@ -131,11 +131,16 @@ impl<'a> Remote<'a> {
         if let Some(raw) = stored(&self.store, &blob.digest, CONFIG_LIMIT) {
             return Ok(raw);
         }
+        let known = || self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(raw) = known().get(&blob.digest) {
+            return Ok(raw.clone());
+        }
         let what = format!("config {}", blob.digest);
         let mut raw = Vec::new();
         self.repository.blob(&blob.digest, blob.size).read_to_end(&mut raw).map_err(unwrapped(&what))?;
         let found = Digest::of(&raw);
         if found == blob.digest {
+            known().insert(found, raw.clone());
             return Ok(raw);
         }
         Err(Error::Mismatch { what, found, expected: blob.digest, by: "its name" })
