@@ -21,5 +21,23 @@ pub(crate) fn run(_: &[&str]) -> Outcome {
     for package in ALONE {
         shell::run_shown(&mut shell::cargo(["check", "--package", package, "--no-default-features"]))?;
     }
-    Ok(())
+    without_network()
+}
+
+/// The program without the feature `registry` has no HTTP and no TLS in it.
+fn without_network() -> Outcome {
+    let tree = shell::capture(&mut shell::cargo([
+        "tree",
+        "--package",
+        "ply-cli",
+        "--no-default-features",
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+    ]))?;
+    match tree.lines().find(|line| ["ureq ", "rustls ", "ring "].iter().any(|name| line.starts_with(name))) {
+        Some(line) => Err(format!("ply-cli without its features still depends on {line}")),
+        None => Ok(()),
+    }
 }

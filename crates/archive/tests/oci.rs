@@ -87,7 +87,7 @@ fn names_from_either_annotation() {
     let refused = image.put(layout(&[image.named(annotation::CONTAINERD_NAME, &other)])).refused();
     assert!(refused.contains("index.json names an image docker.io/library/app:1@sha256:"), "{refused}");
     let contents = image.put(layout(&[image.named(annotation::REF_NAME, "latest")])).read().unwrap();
-    assert_eq!(contents.images[0].ref_name.as_deref(), Some("latest"));
+    assert_eq!(contents.images[0].ref_names, ["latest"]);
 
     let refused = image.put(layout(&[image.named(annotation::CONTAINERD_NAME, "App:1")])).refused();
     assert!(refused.contains("index.json names an image App:1"), "{refused}");
@@ -107,7 +107,10 @@ fn one_image_under_two_names_is_one() {
     assert_eq!(contents.images[1].images[0].id(), two.id());
     let entries = [one.entry(), one.named(annotation::REF_NAME, "latest")];
     let contents = one.put(layout(&entries)).read().unwrap();
-    assert_eq!((contents.images.len(), contents.images[0].ref_name.as_deref()), (1, Some("latest")));
+    assert_eq!(
+        (contents.images.len(), contents.images[0].ref_names.as_slice()),
+        (1, &["latest".to_owned()][..])
+    );
 }
 
 #[test]

@@ -202,6 +202,10 @@ fn hint(error: &Error) -> Option<String> {
             Some(Error::NoSuchImage { wanted, .. }) if std::path::Path::new(wanted).exists() => {
                 return Some(format!(". There is a file of that name: write ./{wanted}"));
             }
+            #[cfg(feature = "registry")]
+            Some(Error::Registry(plywood::registry::RegistryError::Unauthorized { registry, .. })) => {
+                return Some(format!(". `ply login {registry}` lets you in, where you may"));
+            }
             Some(Error::NoSuchImage { nearest: Some(nearest), .. }) => {
                 return Some(format!(". Did you mean {nearest}?"));
             }

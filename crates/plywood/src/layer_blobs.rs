@@ -9,7 +9,11 @@ use crate::Engine;
 
 impl Engine<'_> {
     /// The blobs of the store that hold these layers, by what the images here say of them.
-    pub(crate) fn layer_blobs(&self, catalog: &Catalog, wanted: &[DiffId]) -> HashMap<DiffId, Vec<Descriptor>> {
+    pub(crate) fn layer_blobs(
+        &self,
+        catalog: &Catalog,
+        wanted: &[DiffId],
+    ) -> HashMap<DiffId, Vec<Descriptor>> {
         let wanted: HashSet<DiffId> = wanted.iter().copied().collect();
         let mut blobs: HashMap<DiffId, Vec<Descriptor>> = HashMap::new();
         for record in catalog.records() {

@@ -178,10 +178,11 @@ fn take_blob(
 ) -> Result<Held, Error> {
     let blob = ingest.blob(Some(size)).map_err(Error::within(name))?;
     let out = Out::of(&blob);
-    let taken = take(content, size, Some(&out), Some(indexes), progress).map_err(|failure| match failure {
-        Failure::Read(error) => unreadable(name)(error),
-        failure => failure.at(name),
-    })?;
+    let taken =
+        take(content, size, Some(&out), Some(indexes), progress).map_err(|failure| match failure {
+            Failure::Read(error) => unreadable(name)(error),
+            failure => failure.at(name),
+        })?;
     Ok(Held::Large(Box::new(Large {
         path: blob.path().to_owned(),
         blob: Mutex::new(Some(blob)),

@@ -3,8 +3,8 @@
 pub mod copy;
 mod documents;
 mod fetch;
-mod layers;
 mod lay_out;
+mod layers;
 mod look;
 pub mod pull;
 pub mod push;

@@ -22,8 +22,8 @@ use ply_layer::Encoding;
 use ply_reference::{Query, Reference};
 use ply_store::{Catalog, Hold};
 
-use crate::spelled::Spelled;
 use crate::select::{Found, Platforms, Which, find, parse_canonical};
+use crate::spelled::Spelled;
 use crate::{Engine, Error};
 
 /// What to save, and how.
@@ -188,7 +188,12 @@ impl Engine<'_> {
         stream::write(self, saving, out)
     }
 
-    pub(crate) fn planned(&self, catalog: &Catalog, found: Found, options: &Options) -> Result<PlannedImage, Error> {
+    pub(crate) fn planned(
+        &self,
+        catalog: &Catalog,
+        found: Found,
+        options: &Options,
+    ) -> Result<PlannedImage, Error> {
         let root = Catalog::descriptor(&found.facts);
         let target = Target::read(&self.store, &root)?;
         let mut blobs: Vec<Descriptor> = target

@@ -120,7 +120,8 @@ impl Engine<'_> {
         let meant = self.meant(wanted)?;
         let view = self.view_of(&meant, platform)?;
         let target = if platform.is_some() { view.manifest } else { view.target };
-        let none = || Error::Misuse(format!("{} has no manifest that anybody wrote", crate::error::shown(wanted)));
+        let none =
+            || Error::Misuse(format!("{} has no manifest that anybody wrote", crate::error::shown(wanted)));
         let digest = target.ok_or_else(none)?.digest;
         match &meant {
             Meant::Stored(..) => Ok(raw_document(&self.store, &digest)?),
@@ -165,7 +166,9 @@ impl Engine<'_> {
             Spelled::Remote(reference) => self.remote(&reference).map(|r| Meant::Remote(Box::new(r))),
             Spelled::Daemon(_) => {
                 let shown = crate::error::shown(wanted);
-                let why = format!("{shown} lies in a daemon, which tells nothing of its layers: load it first (ply pull {shown})");
+                let why = format!(
+                    "{shown} lies in a daemon, which tells nothing of its layers: load it first (ply pull {shown})"
+                );
                 Err(Error::Misuse(why))
             }
             Spelled::Stored(wanted) => {

@@ -50,7 +50,9 @@ fn remote<'t>(text: &str, _: &str) -> Result<Spelled<'t>, Error> {
 #[cfg(not(feature = "registry"))]
 pub(crate) fn without_registries(text: &str) -> Error {
     let shown = crate::error::shown(text);
-    Error::Misuse(format!("{shown}: this build knows no registries and no daemon, since the feature `registry` is off"))
+    Error::Misuse(format!(
+        "{shown}: this build knows no registries and no daemon, since the feature `registry` is off"
+    ))
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //!
 //!     cargo run -p ply-registry --example layers -- localhost:5000/app:1
 
+#![expect(clippy::print_stdout, reason = "a program prints")]
+
 use std::io::Read;
 
 use ply_digest::Hasher;

@@ -66,7 +66,8 @@ fn words(raw: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(raw) else { return String::new() };
     match serde_json::from_str::<Errors>(text) {
         Ok(Errors { errors }) => {
-            let said = errors.iter().map(|word| if word.message.is_empty() { &word.code } else { &word.message });
+            let said =
+                errors.iter().map(|word| if word.message.is_empty() { &word.code } else { &word.message });
             shown(&said.map(String::as_str).collect::<Vec<_>>().join(", "))
         }
         // A page for browsers says nothing in a line.
@@ -82,7 +83,10 @@ mod tests {
     #[test]
     fn what_servers_say() {
         let check = |raw: &str, expect: &str| assert_eq!(words(raw.as_bytes()), expect, "{raw}");
-        check(r#"{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known to registry","detail":{}}]}"#, "repository name not known to registry");
+        check(
+            r#"{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known to registry","detail":{}}]}"#,
+            "repository name not known to registry",
+        );
         check(r#"{"errors":[{"code":"DENIED"},{"message":"x"}]}"#, "DENIED, x");
         check("<html><body>502</body></html>", "");
         check("Too many requests\nreally", "Too many requests");

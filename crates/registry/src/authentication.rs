@@ -10,12 +10,12 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use ureq::http::Uri;
 
+use crate::RegistryError;
 use crate::answer::Answer;
 use crate::challenge::Challenge;
 use crate::credentials::{Credential, Credentials};
 use crate::error::shown;
 use crate::origin::{encode, with_query};
-use crate::RegistryError;
 
 /// How long a token lives whose server does not say, by the specification.
 const USUAL_LIFE: Duration = Duration::from_secs(60);
@@ -141,11 +141,15 @@ impl Authentication {
                 known.tokens.insert(key, token);
                 Ok(Some(header))
             }
-            (Some(Challenge::Basic), _) | (None, _) => Ok(None),
+            (Some(Challenge::Basic) | None, _) => Ok(None),
         }
     }
 
-    fn credential(&self, known: &mut Known, scope: Option<&Scope>) -> Result<Option<Credential>, RegistryError> {
+    fn credential(
+        &self,
+        known: &mut Known,
+        scope: Option<&Scope>,
+    ) -> Result<Option<Credential>, RegistryError> {
         let path = scope.map(|scope| scope.repository.clone()).unwrap_or_default();
         if let Some(credential) = known.credentials.get(&path) {
             return Ok(credential.clone());
@@ -182,7 +186,8 @@ impl Authentication {
                     ("scope", &scope),
                     ("refresh_token", token),
                 ];
-                let form: Vec<String> = form.iter().map(|(key, value)| format!("{key}={}", encode(value))).collect();
+                let form: Vec<String> =
+                    form.iter().map(|(key, value)| format!("{key}={}", encode(value))).collect();
                 let headers = [("content-type", "application/x-www-form-urlencoded")];
                 ask(&uri, &headers, Some(&form.join("&")))?
             }
@@ -213,14 +218,15 @@ impl Authentication {
             }
         }
         let raw = answer.read(TOKEN_LIMIT).map_err(|e| refused(format!("gave half a token: {e}")))?;
-        let given: Given =
-            serde_json::from_slice(&raw).map_err(|_| refused("has a realm that gives no token".to_owned()))?;
+        let given: Given = serde_json::from_slice(&raw)
+            .map_err(|_| refused("has a realm that gives no token".to_owned()))?;
         let token = if given.token.is_empty() { given.access_token } else { given.token };
         // It becomes a header: what is no token must not become several.
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(refused("has a realm that gives no token".to_owned()));
         }
-        let life = given.expires_in.map_or(USUAL_LIFE, Duration::from_secs).max(MARGIN + Duration::from_secs(1));
+        let life =
+            given.expires_in.map_or(USUAL_LIFE, Duration::from_secs).max(MARGIN + Duration::from_secs(1));
         Ok(Token { header: format!("Bearer {token}"), expires: asked + life.saturating_sub(MARGIN) })
     }
 }

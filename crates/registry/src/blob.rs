@@ -41,7 +41,10 @@ struct Body {
 
 impl std::fmt::Debug for BlobReader<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BlobReader").field("digest", &self.digest).field("at", &self.at).finish_non_exhaustive()
+        f.debug_struct("BlobReader")
+            .field("digest", &self.digest)
+            .field("at", &self.at)
+            .finish_non_exhaustive()
     }
 }
 
@@ -83,7 +86,8 @@ impl<'a> Repository<'a> {
     /// The registry cannot be asked.
     pub fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, RegistryError> {
         let call = Call::new(Method::HEAD, &self.pull, format!("blob {digest}"));
-        let answer = self.host.expect(At::Path(&self.path(&format!("blobs/{digest}"))), &call, &[200, 404])?;
+        let answer =
+            self.host.expect(At::Path(&self.path(&format!("blobs/{digest}"))), &call, &[200, 404])?;
         let found = (answer.status == 200).then(|| answer.length()).flatten();
         answer.drain();
         Ok(found)
@@ -94,7 +98,13 @@ impl<'a> Repository<'a> {
     }
 
     /// Asks for bytes `at` to `end`, in one request.
-    pub(crate) fn ask(&self, digest: &Digest, size: u64, at: u64, end: u64) -> Result<Answered, RegistryError> {
+    pub(crate) fn ask(
+        &self,
+        digest: &Digest,
+        size: u64,
+        at: u64,
+        end: u64,
+    ) -> Result<Answered, RegistryError> {
         let mut call = Call::new(Method::GET, &self.pull, format!("blob {digest}"));
         let is_part = at > 0 || end < size;
         if is_part {

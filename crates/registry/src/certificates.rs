@@ -92,7 +92,9 @@ impl Certificates {
                     || "none are installed (Debian: apt-get install ca-certificates)".to_owned(),
                     ToString::to_string,
                 );
-                return Err(RegistryError::Settings(format!("no certificates of the system to trust: {why}")));
+                return Err(RegistryError::Settings(format!(
+                    "no certificates of the system to trust: {why}"
+                )));
             }
             roots.extend(found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()));
         }

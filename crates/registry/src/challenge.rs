@@ -54,7 +54,11 @@ fn parse(header: &str) -> Vec<Challenge> {
 
 fn understand(scheme: &str, parameters: &[(String, String)]) -> Option<Challenge> {
     let parameter = |name: &str| {
-        parameters.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
+        parameters
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.clone())
+            .filter(|value| !value.is_empty())
     };
     match scheme {
         "basic" => Some(Challenge::Basic),
@@ -104,13 +108,22 @@ mod tests {
         check(&["basic"], Some(Challenge::Basic));
         // The example of the distribution project's specification.
         check(
-            &[r#"Bearer realm="https://auth.example/token",service="registry.example",scope="repository:samalba/my-app:pull,push""#],
-            bearer("https://auth.example/token", Some("registry.example"), Some("repository:samalba/my-app:pull,push")),
+            &[
+                r#"Bearer realm="https://auth.example/token",service="registry.example",scope="repository:samalba/my-app:pull,push""#,
+            ],
+            bearer(
+                "https://auth.example/token",
+                Some("registry.example"),
+                Some("repository:samalba/my-app:pull,push"),
+            ),
         );
         check(&[r#"Bearer realm="https://a/t" , service = x"#], bearer("https://a/t", Some("x"), None));
         check(&[r#"Basic realm="a, b", Bearer realm="https://a/t""#], bearer("https://a/t", None, None));
         check(&["Basic", r#"Bearer realm="https://a/\"t""#], bearer("https://a/\"t", None, None));
-        check(&[r#"Bearer realm="https://a/t",error="insufficient_scope""#], bearer("https://a/t", None, None));
+        check(
+            &[r#"Bearer realm="https://a/t",error="insufficient_scope""#],
+            bearer("https://a/t", None, None),
+        );
         check(&["Bearer service=x"], None);
         check(&["Negotiate"], None);
         check(&[r#"Bearer realm="unfinished"#], bearer("unfinished", None, None));

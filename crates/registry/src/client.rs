@@ -118,4 +118,3 @@ impl<'a> Client<'a> {
         Ok(host)
     }
 }
-

@@ -93,7 +93,11 @@ impl Credentials {
     #[must_use]
     pub fn from_environment() -> Self {
         let variable = |name: &str| std::env::var_os(name);
-        Self { given: Vec::new(), places: places::of_environment(variable, rustix::process::geteuid().as_raw()), search: None }
+        Self {
+            given: Vec::new(),
+            places: places::of_environment(variable, rustix::process::geteuid().as_raw()),
+            search: None,
+        }
     }
 
     /// No file and no helper: nobody is asked.

@@ -54,7 +54,10 @@ pub struct Download<'a> {
 
 impl std::fmt::Debug for Download<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Download").field("digest", &self.digest).field("size", &self.size).finish_non_exhaustive()
+        f.debug_struct("Download")
+            .field("digest", &self.digest)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
     }
 }
 
@@ -171,13 +174,25 @@ impl<'a> Download<'a> {
         self.pump(&mut reader, part, at, end)
     }
 
-    fn pump(&self, reader: &mut BlobReader<'_>, part: usize, mut at: u64, end: u64) -> Result<(), RegistryError> {
+    fn pump(
+        &self,
+        reader: &mut BlobReader<'_>,
+        part: usize,
+        mut at: u64,
+        end: u64,
+    ) -> Result<(), RegistryError> {
         let mut block = vec![0; BLOCK];
         loop {
             let n = reader.next(&mut block)?;
             let Some(bytes) = block.get(..n).filter(|bytes| !bytes.is_empty()) else { break };
-            self.place.write_at(bytes, at).map_err(RegistryError::io(format!("write blob {}", self.digest)))?;
+            self.place
+                .write_at(bytes, at)
+                .map_err(RegistryError::io(format!("write blob {}", self.digest)))?;
             at += n as u64;
+            if at == end {
+                // What goes on after its end is found before anybody takes it for whole.
+                reader.next(&mut block)?;
+            }
             if self.progress.advance(n as u64).is_break() {
                 return Err(RegistryError::Interrupted);
             }
@@ -240,7 +255,9 @@ impl State {
 
     /// How far the blob has come without a gap.
     fn ready(&self) -> u64 {
-        self.parts.get(self.first).map_or_else(|| self.parts.last().map_or(0, |last| last.end), |part| part.at)
+        self.parts
+            .get(self.first)
+            .map_or_else(|| self.parts.last().map_or(0, |last| last.end), |part| part.at)
     }
 }
 

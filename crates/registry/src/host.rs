@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use ureq::http::{Method, Uri};
 
+use crate::RegistryError;
 use crate::addresses::Reach;
 use crate::answer::Answer;
 use crate::authentication::{Authentication, Scope};
@@ -16,7 +17,6 @@ use crate::origin::{Origin, join};
 use crate::proxy::Proxies;
 use crate::retry::{may_pass, retry_after, sleep};
 use crate::transport::{Fault, Payload, Role, Transport, reason};
-use crate::RegistryError;
 
 /// Redirects of one request that are followed.
 const REDIRECTS: usize = 5;
@@ -88,20 +88,25 @@ pub(crate) enum At<'c> {
 }
 
 impl<'a> Host<'a> {
-    pub(crate) fn new(
-        domain: &str,
-        settings: Arc<Settings>,
-        stop: Stop<'a>,
-    ) -> Result<Self, RegistryError> {
+    pub(crate) fn new(domain: &str, settings: Arc<Settings>, stop: Stop<'a>) -> Result<Self, RegistryError> {
         let certificates = settings.certs().read(domain)?;
         let proxies = Proxies::from_environment();
-        let transport =
-            Transport::new(certificates, settings.tls_verify, proxies, settings.patience, &settings.user_agent);
+        let transport = Transport::new(
+            certificates,
+            settings.tls_verify,
+            proxies,
+            settings.patience,
+            &settings.user_agent,
+        );
         let authentication = Authentication::new(domain, &settings.credentials);
         let (origin, reach) = (OnceLock::new(), OnceLock::new());
-        let host = Self { domain: domain.to_owned(), transport, authentication, settings, stop, origin, reach };
+        let host =
+            Self { domain: domain.to_owned(), transport, authentication, settings, stop, origin, reach };
         if host.parse_origin(true).is_none() {
-            return Err(RegistryError::Settings(format!("{:?} is no registry that can be asked", shown(domain))));
+            return Err(RegistryError::Settings(format!(
+                "{:?} is no registry that can be asked",
+                shown(domain)
+            )));
         }
         Ok(host)
     }
@@ -140,7 +145,8 @@ impl<'a> Host<'a> {
             let last = !call.retried || retry >= patience.retries;
             let wait = match self.authenticated(at, call) {
                 Ok(answer) if may_pass(answer.status) && !last => {
-                    let asked = answer.header("retry-after").and_then(|text| retry_after(text, SystemTime::now()));
+                    let asked =
+                        answer.header("retry-after").and_then(|text| retry_after(text, SystemTime::now()));
                     answer.drain();
                     patience.wait(retry, asked)
                 }
@@ -182,7 +188,8 @@ impl<'a> Host<'a> {
 
     /// With a token or a password where one is wanted; one that is not accepted is renewed once.
     fn authenticated(&self, at: At<'_>, call: &Call<'_>) -> Result<Answer, Failed> {
-        let realm = |uri: &Uri, headers: &[(&str, &str)], form: Option<&str>| self.ask_realm(uri, headers, form);
+        let realm =
+            |uri: &Uri, headers: &[(&str, &str)], form: Option<&str>| self.ask_realm(uri, headers, form);
         let known = self.authentication.header(call.scope.as_ref(), &realm)?;
         let answer = self.way(at, call, known.as_deref())?;
         if answer.status != 401 || Origin::of(&answer.from).as_ref() != self.origin.get() {
@@ -255,7 +262,8 @@ impl<'a> Host<'a> {
 
     fn hop(&self, uri: &Uri, call: &Call<'_>, authorization: Option<&str>) -> Result<Answer, Failed> {
         let role = self.role(uri);
-        let mut headers: Vec<(&str, &str)> = call.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut headers: Vec<(&str, &str)> =
+            call.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         headers.extend(authorization.filter(|_| role == Role::Home).map(|value| ("authorization", value)));
         self.transport
             .send(role, || self.most(), (&call.method, uri), &headers, call.payload)
@@ -312,9 +320,17 @@ impl<'a> Host<'a> {
     }
 
     /// Asks the realm for a token: by GET, or by POST where there is a form. It gets what it is given here and nothing else.
-    fn ask_realm(&self, uri: &Uri, headers: &[(&str, &str)], form: Option<&str>) -> Result<Answer, RegistryError> {
+    fn ask_realm(
+        &self,
+        uri: &Uri,
+        headers: &[(&str, &str)],
+        form: Option<&str>,
+    ) -> Result<Answer, RegistryError> {
         let Some(origin) = Origin::of(uri) else {
-            return Err(self.refused(format!("names the realm {}, which is none", shown(&without_query(&uri.to_string())))));
+            return Err(self.refused(format!(
+                "names the realm {}, which is none",
+                shown(&without_query(&uri.to_string()))
+            )));
         };
         if !origin.tls && !self.is_plain() {
             return Err(self.refused(format!("names the realm {origin}, without TLS")));
@@ -331,7 +347,8 @@ impl<'a> Host<'a> {
             let last = retry >= patience.retries;
             let wait = match sent {
                 Ok(answer) if may_pass(answer.status) && !last => {
-                    let asked = answer.header("retry-after").and_then(|text| retry_after(text, SystemTime::now()));
+                    let asked =
+                        answer.header("retry-after").and_then(|text| retry_after(text, SystemTime::now()));
                     answer.drain();
                     patience.wait(retry, asked)
                 }
@@ -411,7 +428,18 @@ fn speaks_otherwise(error: &RegistryError, origin: &Origin) -> bool {
     }
 }
 
-/// A URL for a message: its query may hold a signature.
+/// A URL for a message: its query may hold a signature, and what is before an `@` a password.
 fn without_query(url: &str) -> String {
-    url.split('?').next().unwrap_or_default().to_owned()
+    let url = url.split('?').next().unwrap_or_default();
+    match url.split_once("//") {
+        Some((scheme, rest)) => {
+            let end = rest.find('/').unwrap_or(rest.len());
+            let (authority, path) = rest.split_at(end);
+            match authority.rsplit_once('@') {
+                Some((_, host)) => format!("{scheme}//…@{host}{path}"),
+                None => url.to_owned(),
+            }
+        }
+        None => url.to_owned(),
+    }
 }

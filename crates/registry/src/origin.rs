@@ -25,7 +25,17 @@ impl Origin {
         if authority.as_str().contains('@') {
             return None;
         }
-        let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        let port = match authority.as_str().get(authority.host().len()..)? {
+            "" | ":" => {
+                if tls {
+                    443
+                } else {
+                    80
+                }
+            }
+            // What is no port must not become another one.
+            _ => authority.port_u16()?,
+        };
         Some(Self { tls, host: authority.host().to_ascii_lowercase(), port })
     }
 
@@ -107,7 +117,10 @@ mod tests {
         };
         check("https://cdn.example/x?y=1", "https://cdn.example/x?y=1");
         check("//cdn.example/x", "https://cdn.example/x");
-        check("/v2/app/blobs/uploads/17?state=a", "https://registry.example:5000/v2/app/blobs/uploads/17?state=a");
+        check(
+            "/v2/app/blobs/uploads/17?state=a",
+            "https://registry.example:5000/v2/app/blobs/uploads/17?state=a",
+        );
         check("17", "https://registry.example:5000/v2/app/blobs/uploads/17");
         check("?state=b", "https://registry.example:5000/v2/app/blobs/uploads/?state=b");
         check("/x?to=http://elsewhere/", "https://registry.example:5000/x?to=http://elsewhere/");
@@ -125,9 +138,17 @@ mod tests {
         check("https://a.example/", "https://b.example/", false);
         assert_eq!(Origin::of(&"https://user@a.example/".parse().unwrap()), None);
         assert_eq!(Origin::of(&"ftp://a.example/".parse().unwrap()), None);
-        for (domain, expect) in
-            [("localhost:5000", true), ("127.0.0.2", true), ("[::1]:5000", true), ("localhost.example", false)]
-        {
+        check("http://a.example:/", "http://a.example:80/", true);
+        check("http://[::1]:80/", "http://[::1]/", true);
+        for wrong in ["http://a.example:99999/", "http://[::1]:65536/"] {
+            assert!(wrong.parse().ok().is_none_or(|uri| Origin::of(&uri).is_none()), "{wrong}");
+        }
+        for (domain, expect) in [
+            ("localhost:5000", true),
+            ("127.0.0.2", true),
+            ("[::1]:5000", true),
+            ("localhost.example", false),
+        ] {
             assert_eq!(Origin::parse(domain, true).map(|o| o.is_loopback()), Some(expect), "{domain}");
         }
     }

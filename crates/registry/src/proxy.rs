@@ -41,7 +41,11 @@ impl Proxies {
         }
         let url = if proxy.contains("://") { proxy.clone() } else { format!("http://{proxy}") };
         // The URL may hold a password: it is not repeated.
-        let wrong = |_| RegistryError::Settings("the proxy that the environment names has no URL that can be read".to_owned());
+        let wrong = |_| {
+            RegistryError::Settings(
+                "the proxy that the environment names has no URL that can be read".to_owned(),
+            )
+        };
         Proxy::new(&url).map(Some).map_err(wrong)
     }
 }
@@ -97,7 +101,11 @@ mod tests {
     fn who_goes_without() {
         let check = |rules: &str, domain: &str, expect: bool| {
             let origin = Origin::parse(domain, true).unwrap();
-            assert_eq!(rules.split([',', ' ']).any(|rule| is_exempt(rule, &origin)), expect, "{rules}: {domain}");
+            assert_eq!(
+                rules.split([',', ' ']).any(|rule| is_exempt(rule, &origin)),
+                expect,
+                "{rules}: {domain}"
+            );
         };
         // golang.org/x/net/http/httpproxy, the documentation of `NoProxy`.
         check("*", "a.example", true);
@@ -122,7 +130,7 @@ mod tests {
         let check = |given: &[(&str, &str)], domain: &str, tls: bool, expect: Option<&str>| {
             let variable = |name: &str| given.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
             let proxy = Proxies::new(variable).proxy(&Origin::parse(domain, tls).unwrap()).unwrap();
-            assert_eq!(proxy.as_ref().map(|p| p.host()), expect, "{given:?}");
+            assert_eq!(proxy.as_ref().map(Proxy::host), expect, "{given:?}");
         };
         check(&[("HTTPS_PROXY", "http://p:1")], "a.example", true, Some("p"));
         check(&[("HTTPS_PROXY", "p:1")], "a.example", true, Some("p"));

@@ -4,14 +4,14 @@ use ply_digest::Digest;
 use ply_image::{Descriptor, MANIFEST_LIMIT, MediaType};
 use ply_reference::{Name, Tag};
 use serde::Deserialize;
-use ureq::http::{Method, Uri};
+use ureq::http::{HeaderMap, Method, Uri};
 
+use crate::RegistryError;
 use crate::answer::Answer;
 use crate::authentication::Scope;
 use crate::error::shown;
 use crate::host::{At, Call, Host};
 use crate::transport::Payload;
-use crate::RegistryError;
 
 /// Largest page of tags that is read, in bytes.
 const TAGS_LIMIT: u64 = 16 << 20;
@@ -104,7 +104,7 @@ impl<'a> Repository<'a> {
             return Ok(None);
         }
         let digest = answer.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
-        let (kind, size) = (media_type(&answer), answer.length());
+        let (kind, size) = (media_type(&answer.headers), answer.length());
         answer.drain();
         Ok(digest.zip(size).map(|(digest, size)| Descriptor::new(kind, digest, size)))
     }
@@ -117,7 +117,8 @@ impl<'a> Repository<'a> {
         let what = self.manifest_called(wanted);
         let call = accepting(Call::new(Method::GET, &self.pull, what.clone()));
         let path = self.manifest_path(wanted);
-        let (kind, promised, raw) = self.read(&path, &call, MANIFEST_LIMIT)?;
+        let Whole { headers, raw, .. } = self.read(At::Path(&path), &call, MANIFEST_LIMIT)?;
+        let (kind, promised) = (media_type(&headers), header(&headers, "docker-content-digest"));
         let digest = Digest::of(&raw);
         let mismatch = |expected| RegistryError::Digest {
             registry: self.domain().to_owned(),
@@ -129,7 +130,9 @@ impl<'a> Repository<'a> {
             Wanted::Digest(expected) if *expected != digest => return Err(mismatch(*expected)),
             // What the registry says of a tag must be true as well, or the next HEAD would lie.
             Wanted::Tag(_) => {
-                if let Some(said) = promised.and_then(|text| text.parse::<Digest>().ok()).filter(|said| *said != digest) {
+                if let Some(said) =
+                    promised.and_then(|text| text.parse::<Digest>().ok()).filter(|said| *said != digest)
+                {
                     return Err(mismatch(said));
                 }
             }
@@ -140,17 +143,10 @@ impl<'a> Repository<'a> {
     }
 
     /// Reads a body whole, and again where it breaks off.
-    fn read(
-        &self,
-        path: &str,
-        call: &Call<'_>,
-        limit: u64,
-    ) -> Result<(MediaType, Option<String>, Vec<u8>), RegistryError> {
+    fn read(&self, at: At<'_>, call: &Call<'_>, limit: u64) -> Result<Whole, RegistryError> {
         let mut retry = 0;
         loop {
-            let answer = self.host.expect(At::Path(path), call, &[200])?;
-            let promised = answer.header("docker-content-digest").map(str::to_owned);
-            let kind = media_type(&answer);
+            let answer = self.host.expect(at, call, &[200])?;
             let too_large = || RegistryError::Refused {
                 registry: self.domain().to_owned(),
                 why: format!("sends {} of more than the {limit} bytes allowed", call.what),
@@ -158,11 +154,15 @@ impl<'a> Repository<'a> {
             if answer.length().is_some_and(|length| length > limit) {
                 return Err(too_large());
             }
+            let (headers, from) = (answer.headers.clone(), answer.from.clone());
             match answer.read(limit) {
                 Ok(raw) if raw.len() as u64 > limit => return Err(too_large()),
-                Ok(raw) => return Ok((kind, promised, raw)),
+                Ok(raw) => return Ok(Whole { headers, from, raw }),
                 Err(source) if retry >= self.host.retries() => {
-                    return Err(RegistryError::Unreachable { doing: format!("read {}", call.what), source: source.into() });
+                    return Err(RegistryError::Unreachable {
+                        doing: format!("read {}", call.what),
+                        source: source.into(),
+                    });
                 }
                 Err(_) => {
                     self.host.pause(retry)?;
@@ -188,15 +188,14 @@ impl<'a> Repository<'a> {
         let (mut tags, mut next): (Vec<String>, Option<Uri>) = (Vec::new(), None);
         for _ in 0..TAG_PAGES {
             let at = next.as_ref().map_or(At::Path(&path), At::Url);
-            let answer = self.host.expect(at, &call, &[200])?;
-            let link = answer.header("link").and_then(next_page).map(str::to_owned);
-            let from = answer.from.clone();
-            let raw = answer.read(TAGS_LIMIT).map_err(|e| refused(format!("broke off in {what}: {e}")))?;
-            let page: Page = serde_json::from_slice(&raw).map_err(|_| refused(format!("sends something else as {what}")))?;
+            let Whole { headers, from, raw } = self.read(at, &call, TAGS_LIMIT)?;
+            let link = header(&headers, "link").and_then(next_page);
+            let page: Page = serde_json::from_slice(&raw)
+                .map_err(|_| refused(format!("sends something else as {what}")))?;
             let before = tags.len();
             tags.extend(page.tags.unwrap_or_default());
             match link {
-                Some(link) if tags.len() > before => next = Some(self.host.next_here(&from, &link)?),
+                Some(link) if tags.len() > before => next = Some(self.host.next_here(&from, link)?),
                 _ => return Ok(tags),
             }
         }
@@ -217,9 +216,12 @@ impl<'a> Repository<'a> {
         answer.drain();
         let digest = Digest::of(raw);
         match said {
-            Some(found) if found != digest => {
-                Err(RegistryError::Digest { registry: self.domain().to_owned(), what, found, expected: digest })
-            }
+            Some(found) if found != digest => Err(RegistryError::Digest {
+                registry: self.domain().to_owned(),
+                what,
+                found,
+                expected: digest,
+            }),
             _ => Ok(()),
         }
     }
@@ -250,8 +252,20 @@ fn accepting(mut call: Call<'_>) -> Call<'_> {
     call
 }
 
-fn media_type(answer: &Answer) -> MediaType {
-    let kind = answer.header("content-type").unwrap_or_default();
+/// An answer, read whole.
+struct Whole {
+    headers: HeaderMap,
+    /// Who answered, after all redirects.
+    from: Uri,
+    raw: Vec<u8>,
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn media_type(headers: &HeaderMap) -> MediaType {
+    let kind = header(headers, "content-type").unwrap_or_default();
     MediaType::new(&shown(kind.split(';').next().unwrap_or_default()))
 }
 

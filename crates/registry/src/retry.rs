@@ -108,7 +108,8 @@ mod tests {
     fn longer_and_longer() {
         let patience = Patience::default();
         for (retry, around) in [(0, 250.0), (1, 500.0), (4, 4000.0), (30, 60_000.0)] {
-            let waits: Vec<f64> = (0..50).map(|_| patience.wait(retry, None).as_secs_f64() * 1000.0).collect();
+            let waits: Vec<f64> =
+                (0..50).map(|_| patience.wait(retry, None).as_secs_f64() * 1000.0).collect();
             assert!(waits.iter().all(|w| *w >= around * 0.66 && *w <= around * 1.34), "{retry}: {waits:?}");
             assert!(waits.iter().any(|w| (w - waits[0]).abs() > 1e-9), "no jitter");
         }

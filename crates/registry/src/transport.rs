@@ -80,7 +80,12 @@ impl Transport {
     }
 
     /// The agent for a place; `most`: how far inside another host than the registry may lie.
-    fn agent(&self, origin: &Origin, role: Role, most: impl FnOnce() -> Reach) -> Result<Agent, RegistryError> {
+    fn agent(
+        &self,
+        origin: &Origin,
+        role: Role,
+        most: impl FnOnce() -> Reach,
+    ) -> Result<Agent, RegistryError> {
         let kind = Kind { role, tls: origin.tls, proxy: self.proxies.proxy(origin)? };
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(agent) = agents.get(&kind) {
@@ -137,12 +142,14 @@ impl Transport {
             Payload::None => agent.run(request.body(()).map_err(|_| wrong())?),
             Payload::Bytes(bytes) => agent.run(request.body(bytes).map_err(|_| wrong())?),
             Payload::Stream(length, open) => {
-                let mut reader = open().map_err(|e| Fault::Ours(RegistryError::io("read what is uploaded")(e)))?;
+                let mut reader =
+                    open().map_err(|e| Fault::Ours(RegistryError::io("read what is uploaded")(e)))?;
                 let request = request.header("content-length", length.to_string());
                 agent.run(request.body(SendBody::from_reader(&mut *reader)).map_err(|_| wrong())?)
             }
         };
-        let response = sent.map_err(|error| if may_pass(&error) { Fault::Passing(error) } else { Fault::Lasting(error) })?;
+        let response = sent
+            .map_err(|error| if may_pass(&error) { Fault::Passing(error) } else { Fault::Lasting(error) })?;
         let (parts, body) = response.into_parts();
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, from: uri.clone(), body })
     }
@@ -154,7 +161,10 @@ fn may_pass(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::Io(error) => !matches!(
             error.kind(),
-            ErrorKind::ConnectionRefused | ErrorKind::PermissionDenied | ErrorKind::InvalidData | ErrorKind::NotFound
+            ErrorKind::ConnectionRefused
+                | ErrorKind::PermissionDenied
+                | ErrorKind::InvalidData
+                | ErrorKind::NotFound
         ),
         ureq::Error::Timeout(_) | ureq::Error::ConnectionFailed | ureq::Error::Protocol(_) => true,
         _ => false,

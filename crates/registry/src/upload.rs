@@ -37,7 +37,7 @@ pub enum Begun<'a> {
     /// It was mounted from another repository: nothing is to be sent.
     Mounted,
     /// It is to be sent.
-    Upload(Upload<'a>),
+    Upload(Box<Upload<'a>>),
 }
 
 impl<'a> Repository<'a> {
@@ -58,13 +58,14 @@ impl<'a> Repository<'a> {
     pub fn mount(&self, digest: &Digest, from: &Name) -> Result<Begun<'a>, RegistryError> {
         let what = format!("blob {digest}");
         let scope = self.push_scope(std::slice::from_ref(from));
-        let path = format!("blobs/uploads/?mount={}&from={}", encode(&digest.to_string()), encode(from.path()));
+        let path =
+            format!("blobs/uploads/?mount={}&from={}", encode(&digest.to_string()), encode(from.path()));
         let answer = self.post(&scope, &path, &what, &[201, 202])?;
         if answer.status == 201 {
             answer.drain();
             return Ok(Begun::Mounted);
         }
-        self.begun(answer, self.push_scope(&[]), what).map(Begun::Upload)
+        self.begun(answer, self.push_scope(&[]), what).map(|upload| Begun::Upload(Box::new(upload)))
     }
 
     fn post(&self, scope: &Scope, path: &str, what: &str, good: &[u16]) -> Result<Answer, RegistryError> {
@@ -102,13 +103,20 @@ impl Upload<'_> {
     ///
     /// # Errors
     /// The registry does not take them, also after several tries; or they cannot be read.
-    pub fn send(&mut self, bytes: &dyn Bytes, end: u64, progress: &dyn Progress) -> Result<(), RegistryError> {
+    pub fn send(
+        &mut self,
+        bytes: &dyn Bytes,
+        end: u64,
+        progress: &dyn Progress,
+    ) -> Result<(), RegistryError> {
         let (mut retry, mut told) = (0, self.sent);
         while self.sent < end {
             let to = end.min(self.sent + self.chunk());
             match self.patch(bytes, to) {
                 Ok(()) => retry = 0,
-                Err(error) if retry >= self.repository.host.retries() || !may_pass(&error) => return Err(error),
+                Err(error) if retry >= self.repository.host.retries() || !may_pass(&error) => {
+                    return Err(error);
+                }
                 Err(_) => {
                     self.repository.host.pause(retry)?;
                     retry += 1;
@@ -155,7 +163,8 @@ impl Upload<'_> {
     /// # Errors
     /// The registry does not take it, or calls it otherwise.
     pub fn finish(self, digest: &Digest) -> Result<(), RegistryError> {
-        let call = Call::new(Method::PUT, &self.scope, self.what.clone()).header("content-type", "application/octet-stream");
+        let call = Call::new(Method::PUT, &self.scope, self.what.clone())
+            .header("content-type", "application/octet-stream");
         self.close(digest, &call)
     }
 
@@ -229,7 +238,10 @@ impl Repository<'_> {
             }
             if retry >= self.host.retries() {
                 let doing = format!("send {} to {}", what(), self.domain());
-                return Err(RegistryError::Unreachable { doing, source: "it broke off again and again".into() });
+                return Err(RegistryError::Unreachable {
+                    doing,
+                    source: "it broke off again and again".into(),
+                });
             }
             self.host.pause(retry)?;
             retry += 1;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use ply_tests::{Docker, Engines, Input, Ply, Registry, edge, needs, output};
 
-use crate::{BUILD, PODMAN, REGISTRY, SKOPEO};
+use crate::{BUILD, PODMAN, REGISTRY};
 
 /// A store with the hard cases of a union filesystem, a registry, and the name they get there.
 fn with_edge() -> (Ply, Registry) {
@@ -150,7 +150,8 @@ fn copies_between_all_places() {
         }
     }
     let layout = ply.file("layout");
-    let raw = output(Command::new("skopeo").args(["inspect", "--raw", &format!("oci:{}:5", layout.display())]));
+    let raw =
+        output(Command::new("skopeo").args(["inspect", "--raw", &format!("oci:{}:5", layout.display())]));
     assert!(raw.contains(&id), "{raw}");
     // A copy of an archive with plain layers can keep its digests only without compressing them.
     let archive = format!("docker-archive:{}", edge().join("edge.docker.tar").display());

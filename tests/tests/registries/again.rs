@@ -12,7 +12,11 @@ fn an_unchanged_tag_costs_one_question() {
     journey.liar.clear_log();
     let ran = journey.pull("app:1");
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(ran.text().contains(&format!("Image is up to date for {}", journey.liar.name("app:1"))), "{}", ran.text());
+    assert!(
+        ran.text().contains(&format!("Image is up to date for {}", journey.liar.name("app:1"))),
+        "{}",
+        ran.text()
+    );
     assert!(ran.text().contains(&format!("Digest: {}\n", served.manifest)), "{}", ran.text());
     assert_eq!(journey.liar.requests(), ["HEAD /v2/app/manifests/1 200"]);
 }
@@ -65,7 +69,8 @@ fn a_missing_blob_comes_again() {
         journey.liar.clear_log();
         journey.comes("app:1", &served);
         assert!(journey.has(missing));
-        let blobs: Vec<String> = journey.asked("/blobs/").iter().map(|request| request.target.clone()).collect();
+        let blobs: Vec<String> =
+            journey.asked("/blobs/").iter().map(|request| request.target.clone()).collect();
         let expected = [format!("/v2/app/blobs/{missing}")];
         assert_eq!(blobs, if *missing == served.manifest { &[][..] } else { &expected[..] }, "{missing}");
     }
@@ -89,7 +94,5 @@ fn layers_that_another_image_brought() {
     let other = ply_tests::Liar::new();
     let same = other.packed_image("app", "1", Made::of(&["a", "b"]), Packing::Gzip);
     journey.ok(["pull", &other.name("app:1")]);
-    assert_eq!(other.requests(), [
-        "GET /v2/app/manifests/1 200".to_owned(),
-    ], "{same:?}");
+    assert_eq!(other.requests(), ["GET /v2/app/manifests/1 200".to_owned(),], "{same:?}");
 }

@@ -8,7 +8,12 @@ use super::{Journey, large, ranges};
 
 /// Three layers, one of which is larger than what is forgiven a connection that breaks.
 fn three(journey: &Journey) -> ply_tests::Served {
-    journey.liar.packed_image("app", "1", made(vec![layer("a"), large(1, 300_000), layer("c")]), Packing::Plain)
+    journey.liar.packed_image(
+        "app",
+        "1",
+        made(vec![layer("a"), large(1, 300_000), layer("c")]),
+        Packing::Plain,
+    )
 }
 
 /// Wherever it breaks, the pull goes on from there.
@@ -42,7 +47,9 @@ fn many_cuts_that_get_somewhere() {
     let asked = journey.asked(&served.layers[0]);
     let starts: Vec<usize> = ranges(&asked)
         .into_iter()
-        .map(|range| range.map_or(0, |range| range["bytes=".len()..].split('-').next().unwrap().parse().unwrap()))
+        .map(|range| {
+            range.map_or(0, |range| range["bytes=".len()..].split('-').next().unwrap().parse().unwrap())
+        })
         .collect();
     assert_eq!(starts, (0..9).map(|n| n * 80_000).collect::<Vec<_>>());
 }

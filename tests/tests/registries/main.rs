@@ -8,6 +8,7 @@ mod documents;
 mod elsewhere;
 mod login;
 mod ranges;
+mod strangers;
 mod tls;
 mod waiting;
 mod whole;
@@ -96,7 +97,7 @@ impl Journey {
     fn fails(&self, image: &str, words: &[&str]) -> String {
         let before = self.images();
         let ran = self.pull(image);
-        assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+        assert_eq!(ran.code, Some(1), "{}{} {:?}", ran.text(), ran.stderr, self.liar.requests());
         for word in words {
             assert!(ran.stderr.contains(word), "no {word:?} in: {}", ran.stderr);
         }

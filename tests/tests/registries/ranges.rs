@@ -41,12 +41,13 @@ fn several_cuts_in_a_large_layer() {
     journey.liar.lie(Rule::new("", &served.layers[0], Lie::HangUp).skip(2).times(1));
     journey.comes("app:1", &served);
     let asked = journey.asked(&served.layers[0]);
-    let resumed = ranges(&asked).into_iter().flatten();
-    let resumed = resumed.filter(|range| {
+    let resumed = ranges(&asked).into_iter().flatten().filter(|range| {
         let first: usize = range["bytes=".len()..].split('-').next().unwrap().parse().unwrap();
         !first.is_multiple_of(8 * MIB)
     });
-    assert_eq!(resumed.count(), 4, "{:?}", ranges(&asked));
+    // One of them may be the one that is hung up on, and come again.
+    let resumed: BTreeSet<&str> = resumed.collect();
+    assert_eq!(resumed.len(), 4, "{:?}", ranges(&asked));
 }
 
 /// What a server may do wrong about ranges of a large layer, and the pull that comes all the same.
@@ -89,7 +90,8 @@ fn shorter_ranges() {
     let journey = Journey::new();
     let served = huge(&journey);
     let length = served.image.layers[0].len();
-    let short = Lie::All(vec![Lie::Truncate(MIB), Lie::ContentRange(format!("bytes 0-{}/{length}", MIB - 1))]);
+    let short =
+        Lie::All(vec![Lie::Truncate(MIB), Lie::ContentRange(format!("bytes 0-{}/{length}", MIB - 1))]);
     journey.lie_times(1, &served.layers[0], short);
     journey.comes("app:1", &served);
 }

@@ -62,7 +62,10 @@ fn what_came_whole_stays() {
         assert_eq!(journey.asked(&served.layers[2]).len(), 1);
     }
     journey.comes("app:1", &served);
-    assert_eq!(journey.asked("/blobs/").iter().filter(|request| request.target.contains(&served.layers[0])).count(), 1);
+    assert_eq!(
+        journey.asked("/blobs/").iter().filter(|request| request.target.contains(&served.layers[0])).count(),
+        1
+    );
 }
 
 /// A tag that moved stays where it was until all of the new image is here.

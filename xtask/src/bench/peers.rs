@@ -8,6 +8,7 @@ mod large;
 mod mount;
 mod pairs;
 mod primed;
+mod registry;
 mod rows;
 mod union;
 
@@ -76,7 +77,10 @@ pub(super) fn run(choices: &Choices) -> Outcome {
     let _primed = primed::Primed::new();
     let mut compared = Vec::new();
     let mut failed = Vec::new();
-    for row in rows::all(&place, &engines) {
+    let registries = registry::Registries::start(disk.path())?;
+    let mut rows = rows::all(&place, &engines);
+    rows.extend(registries.iter().flat_map(|registries| registries.rows(&place, &engines)));
+    for row in rows {
         if !choices.wants(&row.title()) {
             continue;
         }
@@ -92,7 +96,9 @@ pub(super) fn run(choices: &Choices) -> Outcome {
         }
     }
     let mut absolute = Vec::new();
-    for measured in absolute::all(&place, &engines, choices) {
+    let mut figures = absolute::all(&place, &engines, choices);
+    figures.extend(registries.iter().flat_map(|registries| registries.absolute(&place, &engines, choices)));
+    for measured in figures {
         match measured {
             Ok(figure) => {
                 println!("{}", figure.line());

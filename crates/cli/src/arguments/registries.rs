@@ -9,7 +9,9 @@ use crate::complete::images;
 /// Layers come over several connections and are checked as they come; those that are here already are not asked for. All of
 /// it comes, or nothing is named; what came whole is kept for the next try. docker-daemon:NAME takes it from a Docker daemon.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ply pull registry.example/team/app:1\n  ply pull --platform linux/arm64 registry.example/app:1\n  ply pull docker-daemon:app:1")]
+#[command(
+    after_help = "Examples:\n  ply pull registry.example/team/app:1\n  ply pull --platform linux/arm64 registry.example/app:1\n  ply pull docker-daemon:app:1"
+)]
 pub(crate) struct Pull {
     /// All tags of the repository
     #[arg(short, long)]
@@ -29,7 +31,9 @@ pub(crate) struct Pull {
 ///
 /// What it takes is kept where Docker keeps it: by the helper that config.json names, or in that file.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ply login -u me registry.example\n  pass show registry | ply login -u me --password-stdin registry.example")]
+#[command(
+    after_help = "Examples:\n  ply login -u me registry.example\n  pass show registry | ply login -u me --password-stdin registry.example"
+)]
 pub(crate) struct Login {
     /// The user
     #[arg(short, long, value_name = "USER")]
@@ -56,7 +60,9 @@ pub(crate) struct Logout {
 
 /// List the tags of a repository in a registry
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ply search --tags registry.example/team/app\n  ply search --tags --limit 10 app")]
+#[command(
+    after_help = "Examples:\n  ply search --tags registry.example/team/app\n  ply search --tags --limit 10 app"
+)]
 pub(crate) struct Search {
     /// List tags: what registries can be asked for
     #[arg(long, visible_alias = "list-tags", required = true)]
@@ -77,7 +83,9 @@ pub(crate) struct Search {
 /// Only what the registry lacks travels; blobs it has in another repository are mounted. Plain layers are compressed: the same
 /// bytes whenever and wherever it is done.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ply push registry.example/team/app:1\n  ply push --compress zstd registry.example/team/app:1")]
+#[command(
+    after_help = "Examples:\n  ply push registry.example/team/app:1\n  ply push --compress zstd registry.example/team/app:1"
+)]
 pub(crate) struct Push {
     /// All tags of the repository
     #[arg(short, long)]
@@ -98,10 +106,12 @@ pub(crate) struct Push {
 
 /// Copy an image between registries, archives, layouts, a Docker daemon and the store
 ///
-/// Both ends are spelled as skopeo spells them: docker://NAME, docker-archive:FILE[:NAME], oci-archive:FILE[:NAME],
-/// oci:DIR[:NAME], docker-daemon:NAME, and store:NAME or a name alone.
+/// Both ends are spelled as skopeo spells them: docker://NAME, docker-archive:FILE:NAME, oci-archive:FILE:NAME,
+/// oci:DIR:NAME (of these three the name may be left out), docker-daemon:NAME, and store:NAME or a name alone.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ply copy docker://registry.example/app:1 oci:layout:1\n  ply copy --all docker://a.example/app:1 docker://b.example/app:1")]
+#[command(
+    after_help = "Examples:\n  ply copy docker://registry.example/app:1 oci:layout:1\n  ply copy --all docker://a.example/app:1 docker://b.example/app:1"
+)]
 pub(crate) struct Copy {
     /// All platforms
     #[arg(short, long, conflicts_with = "platform")]

@@ -66,7 +66,9 @@ fn domain(host: Option<&str>) -> Result<String, Failure> {
     if is_host {
         return Ok(host.to_owned());
     }
-    if ply_reference::Name::parse(&format!("{host}/x")).is_ok_and(|name| name.domain() == DEFAULT) && host.contains('.') {
+    if ply_reference::Name::parse(&format!("{host}/x")).is_ok_and(|name| name.domain() == DEFAULT)
+        && host.contains('.')
+    {
         return Ok(DEFAULT.to_owned());
     }
     Err(Failure::Misuse(format!("{given:?} is no registry's host")))
@@ -84,7 +86,8 @@ fn ask(prompt: &str, secret: bool) -> Result<String, Failure> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
         return Err(Failure::Misuse(
-            "Cannot perform an interactive login from a non TTY device: use -u USER --password-stdin".to_owned(),
+            "Cannot perform an interactive login from a non TTY device: use -u USER --password-stdin"
+                .to_owned(),
         ));
     }
     let failed = |e: std::io::Error| Failure::Message(format!("cannot read from the terminal: {e}"));
@@ -120,7 +123,8 @@ impl<'a> Quiet<'a> {
 impl Drop for Quiet<'_> {
     fn drop(&mut self) {
         if let Some(before) = &self.before {
-            let _ = rustix::termios::tcsetattr(self.terminal, rustix::termios::OptionalActions::Flush, before);
+            let _ =
+                rustix::termios::tcsetattr(self.terminal, rustix::termios::OptionalActions::Flush, before);
         }
     }
 }

@@ -88,9 +88,7 @@ pub fn encoder<W: Write>(encoding: Encoding, threads: usize, writer: W) -> io::R
     let threads = if threads == 0 { thread::available_parallelism()?.get() } else { threads };
     let work = match encoding {
         Encoding::None => None,
-        Encoding::Gzip { level } => {
-            Some(Work::new(gzip::PIECE, threads, || gzip::Packer::new(level))?)
-        }
+        Encoding::Gzip { level } => Some(Work::new(gzip::PIECE, threads, || gzip::Packer::new(level))?),
         Encoding::Zstd { level } => Some(Work::new(zstd::PIECE, threads, || zstd::Packer::new(level))?),
     };
     Ok(Encoder { encoding, writer, work, failed: false })

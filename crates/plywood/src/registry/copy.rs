@@ -48,7 +48,9 @@ impl Target {
                 Some(Transport::DockerArchive) => {
                     Ok(Self::Archive(Format::Docker, path, named(&name.unwrap_or_default())?))
                 }
-                Some(Transport::OciArchive) => Ok(Self::Archive(Format::Oci, path, named(&name.unwrap_or_default())?)),
+                Some(Transport::OciArchive) => {
+                    Ok(Self::Archive(Format::Oci, path, named(&name.unwrap_or_default())?))
+                }
                 Some(Transport::Oci) => Ok(Self::Folder(path, name)),
                 None => {
                     let shown = crate::error::shown(text);
@@ -129,7 +131,8 @@ impl Engine<'_> {
     }
 
     fn copy_to_store(&self, from: &str, name: Option<Reference>, options: &Options) -> Result<(), Error> {
-        let load = LoadOptions { platforms: options.platforms.clone(), tag: name.clone(), ..LoadOptions::default() };
+        let load =
+            LoadOptions { platforms: options.platforms.clone(), tag: name.clone(), ..LoadOptions::default() };
         match Spelled::parse(from)? {
             Spelled::Remote(reference) => {
                 let pulled = self.pull(&reference, &options.platforms)?;

@@ -77,7 +77,12 @@ impl<'p> Documents<'p> {
         Ok(documents)
     }
 
-    fn reduce(&mut self, planned: &PlannedImage, here: &HashSet<Digest>, note: &dyn Fn(&str)) -> Result<(), Error> {
+    fn reduce(
+        &mut self,
+        planned: &PlannedImage,
+        here: &HashSet<Digest>,
+        note: &dyn Fn(&str),
+    ) -> Result<(), Error> {
         let complete = |raw: &Vec<u8>| {
             let index = Document::<Index>::parse(raw.clone());
             index.is_ok_and(|index| index.value.manifests.iter().all(|listed| here.contains(&listed.digest)))
@@ -89,7 +94,9 @@ impl<'p> Documents<'p> {
         }
         self.attestations.clear();
         if let [_] = self.platforms.as_slice() {
-            note("Not all multiplatform-content is present, only the available single-platform image is pushed");
+            note(
+                "Not all multiplatform-content is present, only the available single-platform image is pushed",
+            );
             self.indexes.clear();
             return Ok(());
         }
@@ -143,7 +150,8 @@ impl<'p> Documents<'p> {
             below.push((descriptor, raw));
         }
         for (descriptor, manifest) in &self.attestations {
-            let kind = manifest.value.media_type.clone().unwrap_or_else(|| MediaType::new(MediaType::MANIFEST));
+            let kind =
+                manifest.value.media_type.clone().unwrap_or_else(|| MediaType::new(MediaType::MANIFEST));
             below.push((Descriptor { media_type: kind, ..descriptor.clone() }, manifest.raw.clone()));
         }
         // What lies deepest first.
@@ -227,7 +235,9 @@ fn follow_attestation(
 ) -> Result<bool, serde_json::Error> {
     const OF: &str = "vnd.docker.reference.digest";
     let Some(mut annotations) = entry.get::<Object>("annotations")? else { return Ok(false) };
-    let Some(of) = annotations.get::<String>(OF)?.and_then(|text| text.parse::<Digest>().ok()) else { return Ok(false) };
+    let Some(of) = annotations.get::<String>(OF)?.and_then(|text| text.parse::<Digest>().ok()) else {
+        return Ok(false);
+    };
     match renamed.get(&of).filter(|new| new.digest != of) {
         Some(new) => {
             annotations.insert(OF, &new.digest)?;

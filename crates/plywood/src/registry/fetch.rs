@@ -102,7 +102,8 @@ impl Engine<'_> {
         repository: &Repository<'_>,
         absent: &[Absent],
     ) -> Result<(), Error> {
-        let blobs = absent.iter().map(|layer| ingest.blob(Some(layer.blob.size))).collect::<Result<Vec<_>, _>>()?;
+        let blobs =
+            absent.iter().map(|layer| ingest.blob(Some(layer.blob.size))).collect::<Result<Vec<_>, _>>()?;
         let places: Vec<Arriving> = blobs.iter().map(Arriving::new).collect();
         let progress: Vec<TaskProgress<'_>> =
             (0..absent.len()).map(|task| TaskProgress { watch: self.watch, task }).collect();
@@ -110,29 +111,36 @@ impl Engine<'_> {
             .iter()
             .zip(&places)
             .zip(&progress)
-            .map(|((layer, place), progress)| Download::new(layer.blob.digest, layer.blob.size, place, progress))
+            .map(|((layer, place), progress)| {
+                Download::new(layer.blob.digest, layer.blob.size, place, progress)
+            })
             .collect();
         let indexes = Indexes::new(ingest);
         let budget = Budget::inflating();
         let whole: Vec<_> = blobs.into_iter().map(|blob| Mutex::new(Some(blob))).collect();
         let numbers: Vec<usize> = (0..absent.len()).collect();
         std::thread::scope(|scope| {
-            scope.spawn(|| download(repository, &downloads, CONNECTIONS.min(absent.len().max(2))));
-            let taken = each(self.threads(), &numbers, || (), |(), &at| {
-                let (Some(layer), Some(download), Some(place), Some(blob)) =
-                    (absent.get(at), downloads.get(at), places.get(at), whole.get(at))
-                else {
-                    return Ok(());
-                };
-                let moved = arrive(layer, download, &indexes, &budget)?;
-                place.close();
-                if let Some(blob) = lock(blob).take() {
-                    ingest.finish(blob, moved.digest);
-                }
-                ingest.learn(moved.diff_id, moved.facts);
-                self.watch.done(at);
-                Ok(())
-            });
+            scope.spawn(|| download(repository, &downloads, CONNECTIONS));
+            let taken = each(
+                self.threads(),
+                &numbers,
+                || (),
+                |(), &at| {
+                    let (Some(layer), Some(download), Some(place), Some(blob)) =
+                        (absent.get(at), downloads.get(at), places.get(at), whole.get(at))
+                    else {
+                        return Ok(());
+                    };
+                    let moved = arrive(layer, download, &indexes, &budget)?;
+                    place.close();
+                    if let Some(blob) = lock(blob).take() {
+                        ingest.finish(blob, moved.digest);
+                    }
+                    ingest.learn(moved.diff_id, moved.facts);
+                    self.watch.done(at);
+                    Ok(())
+                },
+            );
             // Nobody reads behind any more: what failed ends the others.
             downloads.iter().for_each(Download::abandon);
             taken
@@ -159,7 +167,8 @@ fn arrive(
     let _share = budget.take_for(&head);
     let stream = Cursor::new(head).chain(reader);
     let expected = Expected { digest: Some(layer.blob.digest), diff_id: Some(layer.diff_id) };
-    let taken = take(stream, layer.blob.size, None, Some(indexes), &()).map_err(|e| failed(e.at(&layer.what)))?;
+    let taken =
+        take(stream, layer.blob.size, None, Some(indexes), &()).map_err(|e| failed(e.at(&layer.what)))?;
     // What did not come says more than what its absence did to the rest.
     if let Some(cause) = download.failure() {
         return Err(cause.into());

@@ -18,7 +18,11 @@ use crate::{Engine, Error};
 
 impl Engine<'_> {
     /// An image in a registry. What it names is fetched into the store, without a name there.
-    pub(crate) fn planned_remote(&self, reference: &Reference, options: &Options) -> Result<PlannedImage, Error> {
+    pub(crate) fn planned_remote(
+        &self,
+        reference: &Reference,
+        options: &Options,
+    ) -> Result<PlannedImage, Error> {
         let remote = self.remote(reference)?;
         let images = remote.images(&options.platforms)?;
         let all: Vec<&Image> = images.iter().collect();
@@ -68,7 +72,8 @@ impl Engine<'_> {
     ) -> Result<Vec<PlannedImage>, Error> {
         let mut stream = Daemon::from_environment()?.export(&[daemon_name(name)?])?;
         let failed = || Error::within("taking the image from the daemon");
-        let mut file: File = unnamed(self.store.root()).or_else(|_| unnamed(&std::env::temp_dir())).map_err(failed())?;
+        let mut file: File =
+            unnamed(self.store.root()).or_else(|_| unnamed(&std::env::temp_dir())).map_err(failed())?;
         io::copy(&mut stream, &mut file).map_err(failed())?;
         // Opened once more through this name, and then on its own.
         let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
@@ -80,6 +85,8 @@ impl Engine<'_> {
 pub(crate) fn daemon_name(name: &str) -> Result<String, Error> {
     match ply_reference::Query::parse(name)? {
         ply_reference::Query::Id(_) => Ok(name.to_owned()),
-        query => Ok(query.reference().map_or_else(|| name.to_owned(), |r| r.clone().with_default_tag().familiar())),
+        query => {
+            Ok(query.reference().map_or_else(|| name.to_owned(), |r| r.clone().with_default_tag().familiar()))
+        }
     }
 }

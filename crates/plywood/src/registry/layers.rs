@@ -18,7 +18,7 @@ pub(super) enum Layer {
     /// Here, as the blob that the manifest names, and nobody here knows what is in it.
     Unproven,
     /// Here, as another blob.
-    Dressed(Descriptor),
+    Dressed(Box<Descriptor>),
     /// Not here.
     Absent,
 }
@@ -53,14 +53,16 @@ impl Layers {
                 if *known == diff_id {
                     continue;
                 }
-                return Err(Error::within(what)(format!("is both {known} and {diff_id}, as the configs say")));
+                return Err(Error::within(what)(format!(
+                    "is both {known} and {diff_id}, as the configs say"
+                )));
             }
             let blobs = here.get(&diff_id).map(Vec::as_slice).unwrap_or_default();
             let is_proven = blob.digest == diff_id.0 || blobs.iter().any(|known| known.digest == blob.digest);
             let found = match (engine.store.has(&blob.digest, blob.size), blobs.first()) {
                 (true, _) if is_proven => Layer::Here,
                 (true, _) => Layer::Unproven,
-                (false, Some(other)) if any => Layer::Dressed(other.clone()),
+                (false, Some(other)) if any => Layer::Dressed(Box::new(other.clone())),
                 (false, _) => Layer::Absent,
             };
             self.known.insert(blob.digest, (diff_id, found.clone()));
@@ -100,7 +102,7 @@ impl Layers {
         let blobs = image.manifest.value.layers.iter().map(|named| match self.known.get(&named.digest) {
             Some((_, Layer::Dressed(other))) => {
                 is_dressed = true;
-                other.clone()
+                Descriptor::clone(other)
             }
             _ => named.clone(),
         });

@@ -22,9 +22,10 @@ impl Engine<'_> {
         let _hold = self.store.hold()?;
         let layers = self.bring(remote, &[&image])?;
         let blobs = layers.dressed(&image).unwrap_or_else(|| image.manifest.value.layers.clone());
-        let regions = blobs.iter().take(view.layers.len()).map(|blob| {
-            Ok(self.store.region(&blob.digest)?.ok_or(BlobError::Absent(blob.digest))?)
-        });
+        let regions = blobs
+            .iter()
+            .take(view.layers.len())
+            .map(|blob| Ok(self.store.region(&blob.digest)?.ok_or(BlobError::Absent(blob.digest))?));
         regions.collect()
     }
 

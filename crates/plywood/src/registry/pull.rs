@@ -109,7 +109,10 @@ impl Engine<'_> {
         let Some(record) = catalog.by_name(&name.canonical()) else { return Ok(None) };
         let Some(id) = self.whole(&record.facts, platforms) else { return Ok(None) };
         let here = match record.facts.image.as_ref().is_some_and(|image| image.made) {
-            true => self.store.entry(&name.canonical())?.and_then(|entry| entry.annotations.get(PULLED)?.parse().ok()),
+            true => self
+                .store
+                .entry(&name.canonical())?
+                .and_then(|entry| entry.annotations.get(PULLED)?.parse().ok()),
             false => Some(record.facts.target),
         };
         let pulled = |digest| Some(Pulled { name: name.clone(), digest, id, was_here: true });
@@ -126,7 +129,8 @@ impl Engine<'_> {
         use crate::select::Which;
         let whole = |which: &Which| {
             let (_, image) = self.stored_image(facts, which).ok()?;
-            let is_here = image.manifest.value.layers.iter().all(|layer| self.store.has(&layer.digest, layer.size));
+            let is_here =
+                image.manifest.value.layers.iter().all(|layer| self.store.has(&layer.digest, layer.size));
             is_here.then(|| image.id())
         };
         match platforms {
@@ -188,7 +192,6 @@ fn pulled_name(reference: &Reference) -> Reference {
         None => reference.clone().with_default_tag(),
     }
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -50,7 +50,11 @@ impl Engine<'_> {
         let name = name.clone().with_default_tag();
         let catalog = self.store.catalog()?;
         let found = find(&catalog, &name.canonical())?;
-        let save = SaveOptions { format: Format::Oci, platforms: options.platforms.clone(), ..SaveOptions::default() };
+        let save = SaveOptions {
+            format: Format::Oci,
+            platforms: options.platforms.clone(),
+            ..SaveOptions::default()
+        };
         let planned = self.planned(&catalog, found, &save)?;
         self.push_planned(&catalog, &planned, &self.store, &name, options)
     }
@@ -102,7 +106,8 @@ impl Engine<'_> {
         };
         let sent = sending.layers(&layers)?;
         sending.small(&documents.small(source)?)?;
-        let blobs: HashMap<DiffId, Descriptor> = sent.iter().map(|(id, blob, _)| (*id, blob.clone())).collect();
+        let blobs: HashMap<DiffId, Descriptor> =
+            sent.iter().map(|(id, blob, _)| (*id, blob.clone())).collect();
         let written = documents.written(&blobs)?;
         if options.preserve_digests && written.root.digest != planned.root.digest {
             let why = "other layers than the manifest names would travel, and so another digest would be given to the image";

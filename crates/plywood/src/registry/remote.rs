@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ply_digest::Digest;
 use ply_image::{
-    BlobError, BlobSource, CONFIG_LIMIT, Config, Descriptor, Document, DocumentError, Image, Index, MANIFEST_LIMIT,
-    Manifest, MediaType, Platform, Target,
+    BlobError, BlobSource, CONFIG_LIMIT, Config, Descriptor, Document, DocumentError, Image, Index,
+    MANIFEST_LIMIT, Manifest, MediaType, Platform, Target,
 };
 use ply_reference::{Reference, Tag};
 use ply_registry::{Client, RawManifest, RegistryError, Repository, Wanted};
@@ -36,11 +36,7 @@ pub(crate) fn wanted(reference: &Reference) -> Wanted {
 
 impl<'a> Remote<'a> {
     /// Reads what a name points to.
-    pub(crate) fn find(
-        client: &Client<'a>,
-        store: &Store,
-        reference: &Reference,
-    ) -> Result<Self, Error> {
+    pub(crate) fn find(client: &Client<'a>, store: &Store, reference: &Reference) -> Result<Self, Error> {
         let repository = client.repository(reference.name())?;
         let manifest = repository.manifest(&wanted(reference))?;
         Self::read(repository, store, reference, manifest)
@@ -86,7 +82,7 @@ impl<'a> Remote<'a> {
             Platforms::Host => vec![self.best(&Platform::host())?],
             Platforms::These(wanted) => wanted.iter().map(|p| self.best(p)).collect::<Result<_, _>>()?,
         };
-        let images = listed.into_iter().map(|listed| self.image(listed)).collect::<Result<Vec<_>, _>>()?;
+        let images = listed.into_iter().map(|listed| self.image(&listed)).collect::<Result<Vec<_>, _>>()?;
         if let Platforms::These(wanted) = platforms {
             for (image, platform) in images.iter().zip(wanted) {
                 let found = image.config.value.platform();
@@ -107,7 +103,7 @@ impl<'a> Remote<'a> {
         })
     }
 
-    fn image(&self, listed: Descriptor) -> Result<Image, Error> {
+    fn image(&self, listed: &Descriptor) -> Result<Image, Error> {
         let raw = self.document(&listed.digest)?;
         if listed.size != raw.len() as u64 {
             let why = format!("has {} bytes, and its index says {}", raw.len(), listed.size);
@@ -126,7 +122,9 @@ impl<'a> Remote<'a> {
     fn config(&self, blob: &Descriptor) -> Result<Vec<u8>, Error> {
         use std::io::Read;
         if blob.size > CONFIG_LIMIT {
-            return Err(DocumentError::TooLarge { what: "config", size: blob.size, limit: CONFIG_LIMIT }.into());
+            return Err(
+                DocumentError::TooLarge { what: "config", size: blob.size, limit: CONFIG_LIMIT }.into()
+            );
         }
         if let Some(raw) = stored(&self.store, &blob.digest, CONFIG_LIMIT) {
             return Ok(raw);

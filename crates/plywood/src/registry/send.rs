@@ -81,25 +81,31 @@ impl Sending<'_> {
         // The largest first; those to be compressed after the others have begun.
         let mut order: Vec<usize> = (0..layers.len()).collect();
         order.sort_by_key(|at| std::cmp::Reverse(layers.get(*at).map_or(0, |layer| layer.blob.size)));
-        each(CONNECTIONS, &order, || (), |(), &at| {
-            let Some(layer) = layers.get(at) else { return Ok(()) };
-            let progress = TaskProgress { watch: self.engine.watch, task: at };
-            match self.way(layer)? {
-                Way::AsIs => {
-                    let how = self.as_is(&layer.blob, &progress)?;
-                    keep(at, layer.blob.clone(), how);
-                }
-                Way::Packed(encoding, twin) => match twin {
-                    Some(twin) if self.has(&twin)? => {
-                        let blob = Descriptor::new(layer_type(encoding.compression()), twin.digest, twin.size);
-                        self.remember(layer, encoding, &blob);
-                        keep(at, blob, Sent::There);
+        each(
+            CONNECTIONS,
+            &order,
+            || (),
+            |(), &at| {
+                let Some(layer) = layers.get(at) else { return Ok(()) };
+                let progress = TaskProgress { watch: self.engine.watch, task: at };
+                match self.way(layer)? {
+                    Way::AsIs => {
+                        let how = self.as_is(&layer.blob, &progress)?;
+                        keep(at, layer.blob.clone(), how);
                     }
-                    _ => lock(&packing).push((at, encoding)),
-                },
-            }
-            Ok(())
-        })?;
+                    Way::Packed(encoding, twin) => match twin {
+                        Some(twin) if self.has(&twin)? => {
+                            let blob =
+                                Descriptor::new(layer_type(encoding.compression()), twin.digest, twin.size);
+                            self.remember(layer, encoding, &blob);
+                            keep(at, blob, Sent::There);
+                        }
+                        _ => lock(&packing).push((at, encoding)),
+                    },
+                }
+                Ok(())
+            },
+        )?;
         let mut packing = packing.into_inner().unwrap_or_else(PoisonError::into_inner);
         packing.sort_by_key(|(at, _)| std::cmp::Reverse(layers.get(*at).map_or(0, |layer| layer.blob.size)));
         self.pack_all(layers, &packing, &keep)?;
@@ -136,13 +142,16 @@ impl Sending<'_> {
         let begun = match self.elsewhere.get(&blob.digest) {
             Some(from) => match self.repository.mount(&blob.digest, from)? {
                 Begun::Mounted => return Ok(Sent::Mounted(from.clone())),
-                Begun::Upload(upload) => Some(upload),
+                Begun::Upload(upload) => Some(*upload),
             },
             None => None,
         };
         let region = self.region(&blob.digest)?;
         if region.len != blob.size {
-            let why = format!("has {} bytes where there should be {}: `ply check` tells more", region.len, blob.size);
+            let why = format!(
+                "has {} bytes where there should be {}: `ply check` tells more",
+                region.len, blob.size
+            );
             return Err(Error::within(format!("blob {}", blob.digest))(why));
         }
         self.repository.push_blob(begun, &blob.digest, blob.size, &Lying(&region), progress)?;
@@ -151,13 +160,18 @@ impl Sending<'_> {
 
     /// Sends documents.
     pub(super) fn small(&self, small: &[Small]) -> Result<(), Error> {
-        each(CONNECTIONS, small, || (), |(), small| {
-            let size = small.raw.len() as u64;
-            if self.repository.blob_size(&small.digest)? != Some(size) {
-                self.repository.push_blob(None, &small.digest, size, &small.raw.as_slice(), &())?;
-            }
-            Ok(())
-        })
+        each(
+            CONNECTIONS,
+            small,
+            || (),
+            |(), small| {
+                let size = small.raw.len() as u64;
+                if self.repository.blob_size(&small.digest)? != Some(size) {
+                    self.repository.push_blob(None, &small.digest, size, &small.raw.as_slice(), &())?;
+                }
+                Ok(())
+            },
+        )
     }
 
     /// Compresses layers, one after the other on all cores, and sends each while it grows.
@@ -220,7 +234,8 @@ impl Sending<'_> {
         let what = || format!("layer {}", layer.diff_id.0.short());
         let from = self.region(&layer.blob.digest)?;
         let writer = GrowingWriter { growing, hasher: Hasher::new() };
-        let mut encoder = ply_layer::encoder(encoding, self.engine.threads(), writer).map_err(Error::within(what()))?;
+        let mut encoder =
+            ply_layer::encoder(encoding, self.engine.threads(), writer).map_err(Error::within(what()))?;
         write_plain_layer(&from, layer.blob.digest, layer.diff_id, &mut encoder, progress)?;
         let writer = encoder.finish().map_err(Error::within(what()))?;
         growing.finish(writer.hasher.finalize());
@@ -246,7 +261,9 @@ impl Sending<'_> {
                         upload.finish(&digest)?;
                         return Ok((digest, size, Sent::Pushed));
                     }
-                    None if self.repository.blob_size(&digest)? == Some(size) => return Ok((digest, size, Sent::There)),
+                    None if self.repository.blob_size(&digest)? == Some(size) => {
+                        return Ok((digest, size, Sent::There));
+                    }
                     None => {
                         self.repository.push_blob(None, &digest, size, growing, &())?;
                         return Ok((digest, size, Sent::Pushed));

@@ -12,7 +12,12 @@ use super::{Saving, stream};
 use crate::watch::TaskProgress;
 use crate::{Engine, Error};
 
-pub(super) fn write(engine: &Engine<'_>, saving: &Saving, folder: &Path, name: Option<&str>) -> Result<(), Error> {
+pub(super) fn write(
+    engine: &Engine<'_>,
+    saving: &Saving,
+    folder: &Path,
+    name: Option<&str>,
+) -> Result<(), Error> {
     let at = |path: &Path| path.display().to_string();
     let before = listed(folder)?;
     let blobs = folder.join("blobs/sha256");
@@ -39,7 +44,13 @@ pub(super) fn write(engine: &Engine<'_>, saving: &Saving, folder: &Path, name: O
     let index = merged(before, new, name);
     let raw = serde_json::to_vec(&index).map_err(Error::within("writing index.json"))?;
     let path = folder.join("index.json");
-    let entry = Entry { path: "index.json".to_owned(), header: Vec::new(), offset: 0, len: raw.len() as u64, source: Source::Bytes(Vec::new()) };
+    let entry = Entry {
+        path: "index.json".to_owned(),
+        header: Vec::new(),
+        offset: 0,
+        len: raw.len() as u64,
+        source: Source::Bytes(Vec::new()),
+    };
     beside(&path, &entry, |file| file.write_all(&raw).map_err(Error::within(at(&path))))?;
     sync(folder)
 }
@@ -48,7 +59,9 @@ pub(super) fn write(engine: &Engine<'_>, saving: &Saving, folder: &Path, name: O
 fn listed(folder: &Path) -> Result<Index, Error> {
     let path = folder.join("index.json");
     match fs::read(&path) {
-        Ok(raw) => Ok(Document::<Index>::parse(raw).map_err(Error::within(path.display().to_string()))?.value),
+        Ok(raw) => {
+            Ok(Document::<Index>::parse(raw).map_err(Error::within(path.display().to_string()))?.value)
+        }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
             if is_empty {
@@ -104,5 +117,7 @@ fn beside(
 }
 
 fn sync(folder: &Path) -> Result<(), Error> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::within(folder.display().to_string()))
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(Error::within(folder.display().to_string()))
 }

@@ -81,7 +81,11 @@ pub(crate) fn write_plain_layer(
     out: &mut (dyn Write + Send),
     progress: &dyn Progress,
 ) -> Result<(), Error> {
-    if digest == diff_id.0 { copy(from, &digest, out, progress) } else { inflate_into(from, digest, diff_id, out, progress) }
+    if digest == diff_id.0 {
+        copy(from, &digest, out, progress)
+    } else {
+        inflate_into(from, digest, diff_id, out, progress)
+    }
 }
 
 fn inflate_into(

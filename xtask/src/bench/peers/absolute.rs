@@ -143,7 +143,7 @@ fn docker_inspect(docker: &str, place: &Place) -> Outcome<Absolute> {
 }
 
 /// The median time of a whole process, started anew each time.
-fn milliseconds(command: impl Fn() -> Command) -> Outcome<f64> {
+pub(super) fn milliseconds(command: impl Fn() -> Command) -> Outcome<f64> {
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
         let mut command = command();

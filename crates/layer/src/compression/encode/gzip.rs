@@ -19,7 +19,8 @@ pub(super) struct Packer {
 impl Packer {
     pub(super) fn new(level: u32) -> io::Result<Self> {
         let none = || io::Error::new(io::ErrorKind::InvalidInput, format!("gzip has no level {level}"));
-        let level = i32::try_from(level).ok().and_then(|level| CompressionLvl::new(level).ok()).ok_or_else(none)?;
+        let level =
+            i32::try_from(level).ok().and_then(|level| CompressionLvl::new(level).ok()).ok_or_else(none)?;
         Ok(Self { compressor: Compressor::new(level) })
     }
 }
