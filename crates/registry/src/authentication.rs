@@ -19,6 +19,8 @@ use crate::origin::{encode, with_query};
 
 /// How long a token lives whose server does not say, by the specification.
 const USUAL_LIFE: Duration = Duration::from_secs(60);
+/// A token is renewed after so long, whatever its server says.
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 /// A token this near its end is not used any more.
 const MARGIN: Duration = Duration::from_secs(10);
 /// Largest answer of a realm that is read.
@@ -74,10 +76,8 @@ struct Token {
 /// A realm's answer.
 #[derive(Deserialize)]
 struct Given {
-    #[serde(default)]
-    token: String,
-    #[serde(default)]
-    access_token: String,
+    token: Option<String>,
+    access_token: Option<String>,
     #[serde(default)]
     expires_in: Option<u64>,
 }
@@ -220,13 +220,13 @@ impl Authentication {
         let raw = answer.read(TOKEN_LIMIT).map_err(|e| refused(format!("gave half a token: {e}")))?;
         let given: Given = serde_json::from_slice(&raw)
             .map_err(|_| refused("has a realm that gives no token".to_owned()))?;
-        let token = if given.token.is_empty() { given.access_token } else { given.token };
+        let token = given.token.filter(|token| !token.is_empty()).or(given.access_token).unwrap_or_default();
         // It becomes a header: what is no token must not become several.
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(refused("has a realm that gives no token".to_owned()));
         }
-        let life =
-            given.expires_in.map_or(USUAL_LIFE, Duration::from_secs).max(MARGIN + Duration::from_secs(1));
+        let life = given.expires_in.map_or(USUAL_LIFE, Duration::from_secs);
+        let life = life.clamp(MARGIN + Duration::from_secs(1), LONGEST_LIFE);
         Ok(Token { header: format!("Bearer {token}"), expires: asked + life.saturating_sub(MARGIN) })
     }
 }

@@ -1,6 +1,7 @@
 //! A blob as a stream that survives broken connections: it goes on where it stopped.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use ply_digest::Digest;
 use ply_image::{BlobError, BlobSource, Region};
@@ -166,6 +167,7 @@ impl BlobReader<'_> {
         }
         let Some(body) = &mut self.body else { return Ok(0) };
         while body.skip > 0 {
+            self.repository.host.advance(0)?;
             let most = usize::try_from(body.skip).unwrap_or(usize::MAX).min(buffer.len());
             match body.reader.read(buffer.get_mut(..most).unwrap_or_default()) {
                 Ok(n @ 1..) => body.skip -= n as u64,
@@ -254,7 +256,8 @@ impl Read for BlobReader<'_> {
         if buffer.is_empty() {
             return Ok(0);
         }
-        self.next(buffer).map_err(io::Error::other)
+        let host = Arc::clone(&self.repository.host);
+        host.stoppable(|| self.next(buffer)).map_err(io::Error::other)
     }
 }
 

@@ -115,6 +115,12 @@ impl<'a> Download<'a> {
         self.bell.notify_all();
     }
 
+    /// Whether all of it has come: who reads does not wait any more.
+    pub fn is_whole(&self) -> bool {
+        let state = self.lock();
+        state.next == self.size && state.ready() == self.size
+    }
+
     /// Why it does not come, told once.
     pub fn failure(&self) -> Option<RegistryError> {
         self.lock().failure.take()
@@ -264,6 +270,10 @@ impl State {
 /// Fetches blobs over so many connections until all have come or failed; the first ones first. Whoever reads behind is told
 /// of failures by their readers.
 pub fn download(repository: &Repository<'_>, downloads: &[Download<'_>], connections: usize) {
+    repository.host.stoppable(|| download_all(repository, downloads, connections));
+}
+
+fn download_all(repository: &Repository<'_>, downloads: &[Download<'_>], connections: usize) {
     let work = || {
         while let Some((download, part)) = claim(downloads) {
             if let Err(error) = download.fetch(repository, part) {

@@ -1,6 +1,6 @@
 //! A registry's host: requests to it, with credentials where it wants them, retries, and redirects that are looked at.
 
-use std::net::ToSocketAddrs;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -13,29 +13,26 @@ use crate::authentication::{Authentication, Scope};
 use crate::challenge::Challenge;
 use crate::client::{Settings, Stop};
 use crate::error::shown;
-use crate::origin::{Origin, join};
+use crate::origin::Origin;
+use crate::places::without_query;
 use crate::proxy::Proxies;
 use crate::retry::{may_pass, retry_after, sleep};
-use crate::transport::{Fault, Payload, Role, Transport, reason};
-
-/// Redirects of one request that are followed.
-const REDIRECTS: usize = 5;
-
-/// The registry that names without a host belong to serves its API, and keeps its credentials, under other names.
-const DEFAULT: (&str, &str) = ("docker.io", "registry-1.docker.io");
+use crate::transport::{Fault, Payload, Transport, reason};
 
 /// One registry.
 pub(crate) struct Host<'a> {
     /// As names spell it.
     pub(crate) domain: String,
-    transport: Transport,
+    pub(crate) transport: Transport,
     authentication: Authentication,
-    settings: Arc<Settings>,
-    stop: Stop<'a>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) stop: Stop<'a>,
     /// Which way it is spoken to, once that is known.
-    origin: OnceLock<Origin>,
+    pub(crate) origin: OnceLock<Origin>,
+    /// Whether it hung up before it was known how it is spoken to.
+    pub(crate) hung_up: AtomicBool,
     /// How far inside it lies itself.
-    reach: OnceLock<Reach>,
+    pub(crate) reach: OnceLock<Reach>,
 }
 
 /// A request to a registry.
@@ -99,9 +96,16 @@ impl<'a> Host<'a> {
             &settings.user_agent,
         );
         let authentication = Authentication::new(domain, &settings.credentials);
-        let (origin, reach) = (OnceLock::new(), OnceLock::new());
-        let host =
-            Self { domain: domain.to_owned(), transport, authentication, settings, stop, origin, reach };
+        let host = Self {
+            domain: domain.to_owned(),
+            transport,
+            authentication,
+            settings,
+            stop,
+            origin: OnceLock::new(),
+            hung_up: AtomicBool::new(false),
+            reach: OnceLock::new(),
+        };
         if host.parse_origin(true).is_none() {
             return Err(RegistryError::Settings(format!(
                 "{:?} is no registry that can be asked",
@@ -111,39 +115,24 @@ impl<'a> Host<'a> {
         Ok(host)
     }
 
-    fn parse_origin(&self, tls: bool) -> Option<Origin> {
-        let (name, api) = DEFAULT;
-        Origin::parse(if self.domain == name { api } else { &self.domain }, tls)
-    }
-
-    /// The ways to speak to it, the first to be tried first. Without TLS only to this machine, unless somebody asked for it;
-    /// and never as a way out where TLS fails, unless somebody asked for that.
-    fn ways(&self) -> Vec<Origin> {
-        let tls = match &self.settings {
-            settings if !settings.tls_verify => vec![true, false],
-            settings if settings.certs().knows(&self.domain) => vec![true],
-            _ if self.parse_origin(false).is_some_and(|origin| origin.is_loopback()) => vec![false, true],
-            _ => vec![true],
-        };
-        tls.into_iter().filter_map(|tls| self.parse_origin(tls)).collect()
-    }
-
-    /// Whether the registry is spoken to without TLS.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.origin.get().is_some_and(|origin| !origin.tls)
-    }
-
     /// Sends a request and gives the answer, whatever its status; except that what may pass is waited for, and who wants
     /// credentials gets them.
     pub(crate) fn send(&self, at: At<'_>, call: &Call<'_>) -> Result<Answer, RegistryError> {
+        self.stoppable(|| self.patiently(call.retried, || self.authenticated(at, call)))
+    }
+
+    /// Tries a request again whose failure may pass.
+    fn patiently(
+        &self,
+        retried: bool,
+        ask: impl Fn() -> Result<Answer, Failed>,
+    ) -> Result<Answer, RegistryError> {
         let patience = self.settings.patience;
         let mut retry = 0;
         loop {
-            if self.stop.advance(0).is_break() {
-                return Err(RegistryError::Interrupted);
-            }
-            let last = !call.retried || retry >= patience.retries;
-            let wait = match self.authenticated(at, call) {
+            self.advance(0)?;
+            let last = !retried || retry >= patience.retries;
+            let wait = match ask() {
                 Ok(answer) if may_pass(answer.status) && !last => {
                     let asked =
                         answer.header("retry-after").and_then(|text| retry_after(text, SystemTime::now()));
@@ -152,7 +141,7 @@ impl<'a> Host<'a> {
                 }
                 Ok(answer) => return Ok(answer),
                 Err(Failed::Passing(_)) if !last => patience.wait(retry, None),
-                Err(failed) => return Err(failed.told(self)),
+                Err(failed) => return Err(failed.told()),
             };
             sleep(wait, &*self.stop)?;
             retry += 1;
@@ -182,7 +171,7 @@ impl<'a> Host<'a> {
         }
     }
 
-    fn refused(&self, why: impl Into<String>) -> RegistryError {
+    pub(crate) fn refused(&self, why: impl Into<String>) -> RegistryError {
         RegistryError::Refused { registry: self.domain.clone(), why: why.into() }
     }
 
@@ -207,118 +196,6 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// To the registry's API by the way that is known to work, or by those there are, one after the other.
-    fn way(&self, at: At<'_>, call: &Call<'_>, authorization: Option<&str>) -> Result<Answer, Failed> {
-        let path = match at {
-            At::Url(uri) => return self.follow(uri.clone(), call, authorization),
-            At::Path(path) => path,
-        };
-        if let Some(origin) = self.origin.get() {
-            return self.follow(self.uri(origin, path)?, call, authorization);
-        }
-        let ways = self.ways();
-        let mut ways = ways.iter().peekable();
-        let mut first = None;
-        while let Some(origin) = ways.next() {
-            let answer = self.follow(self.uri(origin, path)?, call, authorization);
-            match answer {
-                Ok(answer) if ways.peek().is_some() && !origin.tls && wants_tls(&answer) => answer.drain(),
-                Ok(answer) => {
-                    let _ = self.origin.set(origin.clone());
-                    return Ok(answer);
-                }
-                Err(Failed::Lasting(error)) if ways.peek().is_some() && speaks_otherwise(&error, origin) => {
-                    first = Some(Failed::Lasting(error));
-                }
-                Err(Failed::Passing(error)) if ways.peek().is_some() && speaks_otherwise(&error, origin) => {
-                    first = Some(Failed::Passing(error));
-                }
-                // What the better way says is what matters.
-                Err(failed) => return Err(first.unwrap_or(failed)),
-            }
-        }
-        Err(Failed::Ours(self.refused("cannot be spoken to")))
-    }
-
-    fn uri(&self, origin: &Origin, path: &str) -> Result<Uri, Failed> {
-        origin.url(path).parse().map_err(|_| Failed::Ours(self.refused(format!("has no {}", shown(path)))))
-    }
-
-    /// Follows redirects of what only reads. Who is not the registry gets no credentials, and must be a place that may be
-    /// visited.
-    fn follow(&self, mut uri: Uri, call: &Call<'_>, authorization: Option<&str>) -> Result<Answer, Failed> {
-        for _ in 0..=REDIRECTS {
-            let answer = self.hop(&uri, call, authorization)?;
-            let is_redirect = matches!(answer.status, 301 | 302 | 303 | 307 | 308);
-            if !is_redirect || !(call.method == Method::GET || call.method == Method::HEAD) {
-                return Ok(answer);
-            }
-            let target = answer.header("location").unwrap_or_default().to_owned();
-            answer.drain();
-            uri = self.next(&uri, &target)?;
-        }
-        Err(Failed::Ours(self.refused(format!("redirects {} more than {REDIRECTS} times", call.what))))
-    }
-
-    fn hop(&self, uri: &Uri, call: &Call<'_>, authorization: Option<&str>) -> Result<Answer, Failed> {
-        let role = self.role(uri);
-        let mut headers: Vec<(&str, &str)> =
-            call.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        headers.extend(authorization.filter(|_| role == Role::Home).map(|value| ("authorization", value)));
-        self.transport
-            .send(role, || self.most(), (&call.method, uri), &headers, call.payload)
-            .map_err(|fault| self.failed(fault, uri))
-    }
-
-    /// Whether a URL is the registry's own: same scheme, host and port.
-    fn role(&self, uri: &Uri) -> Role {
-        let origin = Origin::of(uri);
-        let own = match self.origin.get() {
-            Some(known) => origin.as_ref() == Some(known),
-            None => origin.is_some_and(|origin| self.ways().contains(&origin)),
-        };
-        if own { Role::Home } else { Role::Away }
-    }
-
-    /// The place that a redirect or a `Location` means, if it may be visited.
-    pub(crate) fn next(&self, from: &Uri, target: &str) -> Result<Uri, RegistryError> {
-        let refused = |why: &str| self.refused(format!("points to {}, {why}", shown(&without_query(target))));
-        let uri = join(from, target).ok_or_else(|| refused("which is no place"))?;
-        let origin = Origin::of(&uri).ok_or_else(|| refused("which is no place that is visited"))?;
-        let was_tls = Origin::of(from).is_some_and(|origin| origin.tls);
-        if was_tls && !origin.tls {
-            return Err(refused("without TLS"));
-        }
-        // What is visited through a proxy is resolved there: an address can be looked at all the same.
-        let host = origin.host.trim_start_matches('[').trim_end_matches(']');
-        let is_inside = |most| host.parse().is_ok_and(|address| Reach::of(address) > most);
-        if self.role(&uri) == Role::Away && is_inside(self.most()) {
-            return Err(refused("an address inside"));
-        }
-        Ok(uri)
-    }
-
-    /// The same for a place that only the registry itself may be.
-    pub(crate) fn next_here(&self, from: &Uri, target: &str) -> Result<Uri, RegistryError> {
-        let uri = self.next(from, target)?;
-        if self.role(&uri) == Role::Home {
-            return Ok(uri);
-        }
-        Err(self.refused(format!("points to {} for what it has itself", shown(&without_query(target)))))
-    }
-
-    /// How far inside a place may lie that the registry sends us to: as far as the registry itself.
-    fn most(&self) -> Reach {
-        *self.reach.get_or_init(|| {
-            let Some(origin) = self.origin.get().cloned().or_else(|| self.ways().into_iter().next()) else {
-                return Reach::Public;
-            };
-            let addresses = format!("{}:{}", origin.host, origin.port).to_socket_addrs();
-            let reaches = addresses.into_iter().flatten().map(|address| Reach::of(address.ip()));
-            reaches.min().unwrap_or(Reach::Public).min(Reach::Loopback)
-        })
-    }
-
     /// Asks the realm for a token: by GET, or by POST where there is a form. It gets what it is given here and nothing else.
     fn ask_realm(
         &self,
@@ -340,25 +217,10 @@ impl<'a> Host<'a> {
             Some(form) => (Method::POST, Payload::Bytes(form.as_bytes())),
             None => (Method::GET, Payload::None),
         };
-        let patience = self.settings.patience;
-        let mut retry = 0;
-        loop {
+        self.patiently(true, || {
             let sent = self.transport.send(self.role(uri), || self.most(), (&method, uri), headers, payload);
-            let last = retry >= patience.retries;
-            let wait = match sent {
-                Ok(answer) if may_pass(answer.status) && !last => {
-                    let asked =
-                        answer.header("retry-after").and_then(|text| retry_after(text, SystemTime::now()));
-                    answer.drain();
-                    patience.wait(retry, asked)
-                }
-                Ok(answer) => return Ok(answer),
-                Err(Fault::Passing(_)) if !last => patience.wait(retry, None),
-                Err(fault) => return Err(self.failed(fault, uri).told(self)),
-            };
-            sleep(wait, &*self.stop)?;
-            retry += 1;
-        }
+            sent.map_err(|fault| self.failed(fault, uri))
+        })
     }
 
     /// What is waited before the next try of something that broke in the middle.
@@ -376,7 +238,7 @@ impl<'a> Host<'a> {
         if self.stop.advance(bytes).is_break() { Err(RegistryError::Interrupted) } else { Ok(()) }
     }
 
-    fn failed(&self, fault: Fault, uri: &Uri) -> Failed {
+    pub(crate) fn failed(&self, fault: Fault, uri: &Uri) -> Failed {
         let told = |error| {
             let host = Origin::of(uri).map_or_else(|| self.domain.clone(), |origin| origin.to_string());
             RegistryError::Unreachable { doing: format!("reach {host}"), source: reason(error) }
@@ -390,14 +252,14 @@ impl<'a> Host<'a> {
 }
 
 /// Why there is no answer, and whether to try again.
-enum Failed {
+pub(crate) enum Failed {
     Passing(RegistryError),
     Lasting(RegistryError),
     Ours(RegistryError),
 }
 
 impl Failed {
-    fn told(self, _: &Host<'_>) -> RegistryError {
+    fn told(self) -> RegistryError {
         match self {
             Self::Passing(error) | Self::Lasting(error) | Self::Ours(error) => error,
         }
@@ -407,39 +269,5 @@ impl Failed {
 impl From<RegistryError> for Failed {
     fn from(error: RegistryError) -> Self {
         Self::Ours(error)
-    }
-}
-
-/// What a server says that speaks TLS to one who does not.
-fn wants_tls(answer: &Answer) -> bool {
-    answer.status == 400 && answer.header("docker-distribution-api-version").is_none()
-}
-
-/// Whether the other end does not speak as it was spoken to: no TLS where it was tried, or the other way round.
-fn speaks_otherwise(error: &RegistryError, origin: &Origin) -> bool {
-    let RegistryError::Unreachable { source, .. } = error else { return false };
-    let text = source.to_string();
-    // A certificate that is not trusted is another matter: whoever wants it otherwise says so.
-    let nobody = text.contains("nobody");
-    match origin.tls {
-        // Where no port is named the two have different ones.
-        true => text.contains("corrupt message") || nobody && origin.port == 443,
-        false => !nobody,
-    }
-}
-
-/// A URL for a message: its query may hold a signature, and what is before an `@` a password.
-fn without_query(url: &str) -> String {
-    let url = url.split('?').next().unwrap_or_default();
-    match url.split_once("//") {
-        Some((scheme, rest)) => {
-            let end = rest.find('/').unwrap_or(rest.len());
-            let (authority, path) = rest.split_at(end);
-            match authority.rsplit_once('@') {
-                Some((_, host)) => format!("{scheme}//…@{host}{path}"),
-                None => url.to_owned(),
-            }
-        }
-        None => url.to_owned(),
     }
 }

@@ -13,11 +13,14 @@ mod download;
 mod error;
 mod host;
 mod origin;
+mod places;
 mod proxy;
 mod repository;
 mod retry;
+mod stoppable;
 mod transport;
 mod upload;
+mod ways;
 
 pub use blob::BlobReader;
 pub use client::{Client, Settings};

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use ply_digest::Digest;
@@ -14,8 +15,10 @@ use crate::host::{At, Call, Host};
 use crate::transport::Payload;
 
 /// Largest page of tags that is read, in bytes.
-const TAGS_LIMIT: u64 = 16 << 20;
-/// Most pages of tags: a `Link` may lead in circles.
+const TAG_PAGE_LIMIT: u64 = 16 << 20;
+/// All pages together.
+const TAGS_LIMIT: u64 = 64 << 20;
+/// Most pages of tags.
 const TAG_PAGES: usize = 10_000;
 
 /// What is asked for in a repository.
@@ -155,7 +158,7 @@ impl<'a> Repository<'a> {
                 return Err(too_large());
             }
             let (headers, from) = (answer.headers.clone(), answer.from.clone());
-            match answer.read(limit) {
+            match self.host.stoppable(|| answer.read(limit)) {
                 Ok(raw) if raw.len() as u64 > limit => return Err(too_large()),
                 Ok(raw) => return Ok(Whole { headers, from, raw }),
                 Err(source) if retry >= self.host.retries() => {
@@ -186,16 +189,26 @@ impl<'a> Repository<'a> {
         let refused = |why: String| RegistryError::Refused { registry: self.domain().to_owned(), why };
         let path = self.path("tags/list?n=1000");
         let (mut tags, mut next): (Vec<String>, Option<Uri>) = (Vec::new(), None);
+        // A `Link` may lead in circles.
+        let mut left = TAGS_LIMIT;
+        let mut been = HashSet::new();
         for _ in 0..TAG_PAGES {
             let at = next.as_ref().map_or(At::Path(&path), At::Url);
-            let Whole { headers, from, raw } = self.read(at, &call, TAGS_LIMIT)?;
+            let Whole { headers, from, raw } = self.read(at, &call, TAG_PAGE_LIMIT.min(left))?;
+            left -= raw.len() as u64;
             let link = header(&headers, "link").and_then(next_page);
             let page: Page = serde_json::from_slice(&raw)
                 .map_err(|_| refused(format!("sends something else as {what}")))?;
             let before = tags.len();
             tags.extend(page.tags.unwrap_or_default());
             match link {
-                Some(link) if tags.len() > before => next = Some(self.host.next_here(&from, link)?),
+                Some(link) if tags.len() > before => {
+                    let page = self.host.next_here(&from, link)?;
+                    if !been.insert(page.clone()) {
+                        break;
+                    }
+                    next = Some(page);
+                }
                 _ => return Ok(tags),
             }
         }

@@ -119,6 +119,12 @@ impl Transport {
         Ok(agent)
     }
 
+    /// Ends all connections, also those that somebody waits for.
+    pub(crate) fn end(&self) {
+        let agents = std::mem::take(&mut *self.agents.lock().unwrap_or_else(PoisonError::into_inner));
+        agents.into_values().for_each(Agent::shutdown);
+    }
+
     /// Sends a request, and waits for the head of the answer.
     pub(crate) fn send(
         &self,

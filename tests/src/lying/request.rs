@@ -88,6 +88,10 @@ fn unescaped(text: &str) -> String {
 
 /// Reads up to the empty line; nothing where the connection ends instead.
 pub(super) fn read_head(reader: &mut impl BufRead, connection: usize) -> io::Result<Option<Request>> {
+    // Who speaks TLS does not end the line.
+    if reader.fill_buf()?.first().is_some_and(|byte| !byte.is_ascii_alphabetic()) {
+        return Ok(None);
+    }
     let first = line(reader)?;
     let mut words = first.split(' ');
     let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };

@@ -125,3 +125,19 @@ fn stalls_and_delays() {
     assert!(start.elapsed() >= 3 * pause, "it did not wait");
     assert_eq!(journey.liar.log().len(), 4, "asked again: {:?}", journey.liar.requests());
 }
+
+/// The very first request, before it is known how the registry is spoken to: whoever hangs up may have had a bad moment.
+#[test]
+fn hanging_up_at_first() {
+    let journey = Journey::new();
+    let served = journey.liar.image("app", "1", &[layer("a")]);
+    journey.lie_times(1, "", Lie::HangUp);
+    let start = Instant::now();
+    journey.comes("app:1", &served);
+    let asked = journey.liar.log();
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}: {asked:?}", start.elapsed());
+    // What is slow is not taken for something else either.
+    let other = journey.liar.image("app", "2", &[layer("b")]);
+    journey.lie_times(1, "", Lie::Delay(Duration::from_millis(500)));
+    journey.comes("app:2", &other);
+}

@@ -171,3 +171,46 @@ fn endless_refusals() {
         }
     }
 }
+
+/// What a realm may answer: no token, half a token, one that would be a header of its own, one that lives for ever.
+#[test]
+fn answers_of_a_realm() {
+    let journey = known();
+    let served = journey.liar.image("app", "1", &[layer("a")]);
+    journey.liar.require_bearer(None, "tests");
+    let body = |text: &str| Lie::Body(text.as_bytes().to_vec());
+    let status = |status| Lie::Status(status, Vec::new(), String::new());
+    let elsewhere = Liar::new();
+    let lies = [
+        (body("{}"), "gives no token"),
+        (body("[]"), "gives no token"),
+        (body("<html>"), "gives no token"),
+        (body(r#"{"token":""}"#), "gives no token"),
+        (body(r#"{"token":"a b"}"#), "gives no token"),
+        (body(r#"{"token":"a\r\nAuthorization: b"}"#), "gives no token"),
+        (body(r#"{"token":"a","expires_in":-1}"#), "gives no token"),
+        (body(r#"{"token":"a","expires_in":18446744073709551615}"#), "to who is not logged in"),
+        (body(r#"{"token":"","access_token":"a"}"#), "to who is not logged in"),
+        (body(r#"{"token":null,"access_token":"a"}"#), "to who is not logged in"),
+        (Lie::Huge(20 << 20), "gives no token"),
+        (Lie::Endless, "gives no token"),
+        (status(403), "refuses a token"),
+        (status(404), "answers a token with 404"),
+        // Whoever the realm names is no realm.
+        (Lie::Redirect(307, format!("http://{}/token", elsewhere.host())), "a token with 307"),
+    ];
+    for (lie, words) in lies {
+        journey.lie("/token", lie.clone());
+        let ran = journey.pull("app:1");
+        assert_eq!(ran.code, Some(1), "{lie:?}");
+        assert!(ran.stderr.contains(words), "{lie:?}: {}", ran.stderr);
+        assert!(ran.stderr.starts_with("ply: "), "{lie:?}: {}", ran.stderr);
+        keeps_secrets(&ran);
+        journey.liar.stop_lying();
+    }
+    assert_eq!(elsewhere.requests(), [""; 0]);
+    // A realm may be busy, and break off, as anybody.
+    journey.lie_times(1, "/token", status(503));
+    journey.lie_times(1, "/token", Lie::HangUp);
+    journey.comes("app:1", &served);
+}

@@ -206,3 +206,48 @@ fn indexes_in_indexes() {
     journey.fails("app:1", &["nested more than"]);
     assert!(journey.liar.log().len() < 20, "{}", journey.liar.log().len());
 }
+
+/// A blob that is two layers of an image comes once; one that is said to be two different layers does not.
+#[test]
+fn a_blob_named_twice() {
+    let journey = Journey::new();
+    let image = made(["a", "b", "a"].map(layer).to_vec());
+    let manifest = manifest_of(&journey, &image);
+    journey.liar.manifest("app", "1", MANIFEST, manifest.to_string());
+    let name = journey.liar.name("app:1");
+    journey.ok(["pull", &name]);
+    journey.is_sound();
+    assert_eq!(journey.ok(["inspect", "-f", "{{.Id}}", &name]), image.id());
+    for layer in &image.layers {
+        assert_eq!(journey.asked(&sha256(layer)).len(), 1);
+    }
+    let lying = with(
+        manifest,
+        &[("config", {
+            let diff_ids = [0, 1, 1].map(|at| sha256(&image.layers[at]));
+            let other = image.with("rootfs", json!({"type": "layers", "diff_ids": diff_ids}));
+            journey.liar.blob(other.config.clone());
+            descriptor(CONFIG, &other.config)
+        })],
+    );
+    journey.liar.manifest("app", "1", MANIFEST, lying.to_string());
+    journey.fails("app:1", &["layer 3 of 3", "is both"]);
+}
+
+/// Sizes that cannot be.
+#[test]
+fn sizes_of_layers() {
+    let journey = Journey::new();
+    let image = Made::of(&["a"]);
+    let good = manifest_of(&journey, &image);
+    for size in
+        [json!(0), json!(1_u64 << 62), json!(i64::MAX), json!(u64::MAX), json!(-1), json!(1.5), json!("1")]
+    {
+        let mut manifest = good.clone();
+        manifest["layers"][0]["size"] = size.clone();
+        journey.liar.manifest("app", "1", MANIFEST, manifest.to_string());
+        journey.liar.clear_log();
+        journey.fails("app:1", &[]);
+        assert_eq!(journey.asked(&sha256(&image.layers[0])).len(), 0, "{size}");
+    }
+}

@@ -47,7 +47,8 @@ fn several_cuts_in_a_large_layer() {
     });
     // One of them may be the one that is hung up on, and come again.
     let resumed: BTreeSet<&str> = resumed.collect();
-    assert_eq!(resumed.len(), 4, "{:?}", ranges(&asked));
+    // The last range is shorter than what is let through, and may be among the four.
+    assert!((3..=4).contains(&resumed.len()), "{:?}", ranges(&asked));
 }
 
 /// What a server may do wrong about ranges of a large layer, and the pull that comes all the same.

@@ -106,3 +106,14 @@ fn what_it_says() {
     assert!(!said.contains('\u{1b}') && said.trim_end().lines().count() == 1, "{said:?}");
     assert!(refuse(&"long ".repeat(20_000)).len() < 500);
 }
+
+/// The status that those give who want TLS, from one that does not speak it: it is believed.
+#[test]
+fn a_plain_no() {
+    let journey = Journey::new();
+    let no = Lie::Status(400, Vec::new(), "not like this".to_owned());
+    let unsigned = Lie::Header("Docker-Distribution-Api-Version", None);
+    journey.lie("", Lie::All(vec![no, unsigned]));
+    journey.fails("app:1", &["answers manifest app:1 with 400: not like this"]);
+    assert_eq!(journey.liar.requests(), ["GET /v2/app/manifests/1 400"]);
+}

@@ -119,6 +119,7 @@ impl Engine<'_> {
         let budget = Budget::inflating();
         let whole: Vec<_> = blobs.into_iter().map(|blob| Mutex::new(Some(blob))).collect();
         let numbers: Vec<usize> = (0..absent.len()).collect();
+        let failed = Mutex::new(None);
         std::thread::scope(|scope| {
             scope.spawn(|| download(repository, &downloads, CONNECTIONS));
             let taken = each(
@@ -131,7 +132,19 @@ impl Engine<'_> {
                     else {
                         return Ok(());
                     };
-                    let moved = arrive(layer, download, &indexes, &budget)?;
+                    // After a failure only what has come whole is taken, so that it need not come again.
+                    match &*lock(&failed) {
+                        None => {}
+                        Some(error) if !matches!(error, Error::Interrupted) && download.is_whole() => {}
+                        Some(_) => return Ok(()),
+                    }
+                    let moved = match arrive(layer, download, &indexes, &budget) {
+                        Ok(moved) => moved,
+                        Err(error) => {
+                            lock(&failed).get_or_insert(error);
+                            return Ok(());
+                        }
+                    };
                     place.close();
                     if let Some(blob) = lock(blob).take() {
                         ingest.finish(blob, moved.digest);
@@ -144,7 +157,8 @@ impl Engine<'_> {
             // Nobody reads behind any more: what failed ends the others.
             downloads.iter().for_each(Download::abandon);
             taken
-        })
+        })?;
+        lock(&failed).take().map_or(Ok(()), Err)
     }
 }
 
