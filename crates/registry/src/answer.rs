@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use ply_digest::Digest;
 use serde::Deserialize;
 use ureq::Body;
 use ureq::http::{HeaderMap, Uri};
@@ -15,6 +16,16 @@ pub(crate) struct Answer {
     /// Who answered, after all redirects.
     pub(crate) from: Uri,
     pub(crate) body: Body,
+}
+
+/// A header that is text.
+pub(crate) fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// What a registry says the digest of a body is.
+pub(crate) fn said_digest(headers: &HeaderMap) -> Option<Digest> {
+    header(headers, "docker-content-digest")?.parse().ok()
 }
 
 /// Most bytes of an error's body that are read.
@@ -36,7 +47,7 @@ struct Word {
 
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+        header(&self.headers, name)
     }
 
     pub(crate) fn length(&self) -> Option<u64> {

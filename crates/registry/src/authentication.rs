@@ -205,25 +205,27 @@ impl Authentication {
                 }
             }
         };
-        let what = || "a token".to_owned();
-        match answer.status {
-            200 => {}
-            401 | 403 => {
-                let (registry, why) = (self.domain.clone(), answer.words());
-                return Err(RegistryError::Unauthorized { registry, what: what(), why });
-            }
-            status => {
-                let (registry, why) = (self.domain.clone(), answer.words());
-                return Err(RegistryError::Status { registry, what: what(), status, why });
-            }
+        self.read_token(answer, asked)
+    }
+
+    /// Reads the token out of an answer of the realm, which was asked at some time.
+    fn read_token(&self, answer: Answer, asked: Instant) -> Result<Token, RegistryError> {
+        let refused = |why: String| RegistryError::Refused { registry: self.domain.clone(), why };
+        let no_token = || refused("has a realm that gives no token".to_owned());
+        if answer.status != 200 {
+            let (registry, what, status) = (self.domain.clone(), "a token".to_owned(), answer.status);
+            let why = answer.words();
+            return Err(match status {
+                401 | 403 => RegistryError::Unauthorized { registry, what, why },
+                _ => RegistryError::Status { registry, what, status, why },
+            });
         }
         let raw = answer.read(TOKEN_LIMIT).map_err(|e| refused(format!("gave half a token: {e}")))?;
-        let given: Given = serde_json::from_slice(&raw)
-            .map_err(|_| refused("has a realm that gives no token".to_owned()))?;
+        let given: Given = serde_json::from_slice(&raw).map_err(|_| no_token())?;
         let token = given.token.filter(|token| !token.is_empty()).or(given.access_token).unwrap_or_default();
         // It becomes a header: what is no token must not become several.
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(refused("has a realm that gives no token".to_owned()));
+            return Err(no_token());
         }
         let life = given.expires_in.map_or(USUAL_LIFE, Duration::from_secs);
         let life = life.clamp(MARGIN + Duration::from_secs(1), LONGEST_LIFE);

@@ -95,7 +95,7 @@ impl<'a> Repository<'a> {
     }
 
     fn refused(&self, digest: &Digest, why: &str) -> RegistryError {
-        RegistryError::Refused { registry: self.domain().to_owned(), why: format!("{why} of blob {digest}") }
+        self.host.refused(format!("{why} of blob {digest}"))
     }
 
     /// Asks for bytes `at` to `end`, in one request.

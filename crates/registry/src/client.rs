@@ -8,6 +8,7 @@ use ply_reference::Name;
 use crate::certificates::CertsD;
 use crate::credentials::Credentials;
 use crate::host::Host;
+use crate::proxy::Proxies;
 use crate::{Patience, RegistryError, Repository};
 
 /// How registries are spoken to.
@@ -23,6 +24,7 @@ pub struct Settings {
     /// What we call ourselves.
     pub user_agent: String,
     certs_d: CertsD,
+    proxies: Proxies,
 }
 
 impl Settings {
@@ -35,6 +37,7 @@ impl Settings {
             patience: Patience::default(),
             user_agent: concat!("plywood/", env!("CARGO_PKG_VERSION")).to_owned(),
             certs_d: CertsD::from_environment(),
+            proxies: Proxies::from_environment(),
         }
     }
 
@@ -60,6 +63,10 @@ impl Settings {
 
     pub(crate) const fn certs(&self) -> &CertsD {
         &self.certs_d
+    }
+
+    pub(crate) const fn proxies(&self) -> &Proxies {
+        &self.proxies
     }
 }
 

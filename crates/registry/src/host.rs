@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
+use ply_digest::Digest;
 use ureq::http::{Method, Uri};
 
 use crate::RegistryError;
@@ -15,7 +16,6 @@ use crate::client::{Settings, Stop};
 use crate::error::shown;
 use crate::origin::Origin;
 use crate::places::without_query;
-use crate::proxy::Proxies;
 use crate::retry::{may_pass, retry_after, sleep};
 use crate::transport::{Fault, Payload, Transport, reason};
 
@@ -87,14 +87,7 @@ pub(crate) enum At<'c> {
 impl<'a> Host<'a> {
     pub(crate) fn new(domain: &str, settings: Arc<Settings>, stop: Stop<'a>) -> Result<Self, RegistryError> {
         let certificates = settings.certs().read(domain)?;
-        let proxies = Proxies::from_environment();
-        let transport = Transport::new(
-            certificates,
-            settings.tls_verify,
-            proxies,
-            settings.patience,
-            &settings.user_agent,
-        );
+        let transport = Transport::new(certificates, &settings);
         let authentication = Authentication::new(domain, &settings.credentials);
         let host = Self {
             domain: domain.to_owned(),
@@ -173,6 +166,22 @@ impl<'a> Host<'a> {
 
     pub(crate) fn refused(&self, why: impl Into<String>) -> RegistryError {
         RegistryError::Refused { registry: self.domain.clone(), why: why.into() }
+    }
+
+    /// Whether what something is called is what it was to be called.
+    pub(crate) fn agree(
+        &self,
+        what: &str,
+        found: Option<Digest>,
+        expected: Digest,
+    ) -> Result<(), RegistryError> {
+        match found.filter(|found| *found != expected) {
+            Some(found) => {
+                let (registry, what) = (self.domain.clone(), what.to_owned());
+                Err(RegistryError::Digest { registry, what, found, expected })
+            }
+            None => Ok(()),
+        }
     }
 
     /// With a token or a password where one is wanted; one that is not accepted is renewed once.

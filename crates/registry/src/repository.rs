@@ -8,7 +8,7 @@ use serde::Deserialize;
 use ureq::http::{HeaderMap, Method, Uri};
 
 use crate::RegistryError;
-use crate::answer::Answer;
+use crate::answer::{Answer, header, said_digest};
 use crate::authentication::Scope;
 use crate::error::shown;
 use crate::host::{At, Call, Host};
@@ -106,7 +106,7 @@ impl<'a> Repository<'a> {
         if answer.status != 200 {
             return Ok(None);
         }
-        let digest = answer.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
+        let digest = said_digest(&answer.headers);
         let (kind, size) = (media_type(&answer.headers), answer.length());
         answer.drain();
         Ok(digest.zip(size).map(|(digest, size)| Descriptor::new(kind, digest, size)))
@@ -121,28 +121,15 @@ impl<'a> Repository<'a> {
         let call = accepting(Call::new(Method::GET, &self.pull, what.clone()));
         let path = self.manifest_path(wanted);
         let Whole { headers, raw, .. } = self.read(At::Path(&path), &call, MANIFEST_LIMIT)?;
-        let (kind, promised) = (media_type(&headers), header(&headers, "docker-content-digest"));
         let digest = Digest::of(&raw);
-        let mismatch = |expected| RegistryError::Digest {
-            registry: self.domain().to_owned(),
-            what: what.clone(),
-            found: digest,
-            expected,
+        // What the registry says of a tag must be true as well, or the next HEAD would lie.
+        let expected = match wanted {
+            Wanted::Digest(expected) => Some(*expected),
+            Wanted::Tag(_) => said_digest(&headers),
         };
-        match wanted {
-            Wanted::Digest(expected) if *expected != digest => return Err(mismatch(*expected)),
-            // What the registry says of a tag must be true as well, or the next HEAD would lie.
-            Wanted::Tag(_) => {
-                if let Some(said) =
-                    promised.and_then(|text| text.parse::<Digest>().ok()).filter(|said| *said != digest)
-                {
-                    return Err(mismatch(said));
-                }
-            }
-            Wanted::Digest(_) => {}
-        }
+        self.host.agree(&what, Some(digest), expected.unwrap_or(digest))?;
         let size = raw.len() as u64;
-        Ok(RawManifest { descriptor: Descriptor::new(kind, digest, size), raw })
+        Ok(RawManifest { descriptor: Descriptor::new(media_type(&headers), digest, size), raw })
     }
 
     /// Reads a body whole, and again where it breaks off.
@@ -150,10 +137,8 @@ impl<'a> Repository<'a> {
         let mut retry = 0;
         loop {
             let answer = self.host.expect(at, call, &[200])?;
-            let too_large = || RegistryError::Refused {
-                registry: self.domain().to_owned(),
-                why: format!("sends {} of more than the {limit} bytes allowed", call.what),
-            };
+            let too_large =
+                || self.host.refused(format!("sends {} of more than the {limit} bytes allowed", call.what));
             if answer.length().is_some_and(|length| length > limit) {
                 return Err(too_large());
             }
@@ -186,7 +171,6 @@ impl<'a> Repository<'a> {
         }
         let what = format!("tags of {}", self.name.path());
         let call = Call::new(Method::GET, &self.pull, what.clone());
-        let refused = |why: String| RegistryError::Refused { registry: self.domain().to_owned(), why };
         let path = self.path("tags/list?n=1000");
         let (mut tags, mut next): (Vec<String>, Option<Uri>) = (Vec::new(), None);
         // A `Link` may lead in circles.
@@ -198,7 +182,7 @@ impl<'a> Repository<'a> {
             left -= raw.len() as u64;
             let link = header(&headers, "link").and_then(next_page);
             let page: Page = serde_json::from_slice(&raw)
-                .map_err(|_| refused(format!("sends something else as {what}")))?;
+                .map_err(|_| self.host.refused(format!("sends something else as {what}")))?;
             let before = tags.len();
             tags.extend(page.tags.unwrap_or_default());
             match link {
@@ -212,7 +196,7 @@ impl<'a> Repository<'a> {
                 _ => return Ok(tags),
             }
         }
-        Err(refused(format!("does not come to an end with {what}")))
+        Err(self.host.refused(format!("does not come to an end with {what}")))
     }
 
     /// Gives a manifest or an index its place, by tag or by digest.
@@ -225,18 +209,9 @@ impl<'a> Repository<'a> {
             .header("content-type", kind.as_str())
             .payload(Payload::Bytes(raw));
         let answer = self.host.expect(At::Path(&self.manifest_path(wanted)), &call, &[200, 201, 202])?;
-        let said = answer.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
+        let said = said_digest(&answer.headers);
         answer.drain();
-        let digest = Digest::of(raw);
-        match said {
-            Some(found) if found != digest => Err(RegistryError::Digest {
-                registry: self.domain().to_owned(),
-                what,
-                found,
-                expected: digest,
-            }),
-            _ => Ok(()),
-        }
+        self.host.agree(&what, said, Digest::of(raw))
     }
 
     pub(crate) fn push_scope(&self, from: &[Name]) -> Scope {
@@ -271,10 +246,6 @@ struct Whole {
     /// Who answered, after all redirects.
     from: Uri,
     raw: Vec<u8>,
-}
-
-fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers.get(name)?.to_str().ok()
 }
 
 fn media_type(headers: &HeaderMap) -> MediaType {

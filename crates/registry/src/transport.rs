@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ureq::http::{Method, Request, Uri};
 use ureq::unversioned::transport::DefaultConnector;
@@ -13,9 +13,8 @@ use crate::RegistryError;
 use crate::addresses::{Guarded, Reach};
 use crate::answer::Answer;
 use crate::certificates::Certificates;
+use crate::client::Settings;
 use crate::origin::Origin;
-use crate::proxy::Proxies;
-use crate::retry::Patience;
 
 /// Connections to one place that are kept for the next request.
 const IDLE: usize = 16;
@@ -49,10 +48,7 @@ struct Kind {
 #[derive(Debug)]
 pub(crate) struct Transport {
     certificates: Certificates,
-    verify: bool,
-    proxies: Proxies,
-    patience: Patience,
-    user_agent: String,
+    settings: Arc<Settings>,
     agents: Mutex<HashMap<Kind, Agent>>,
 }
 
@@ -68,15 +64,8 @@ pub(crate) enum Fault {
 }
 
 impl Transport {
-    pub(crate) fn new(
-        certificates: Certificates,
-        verify: bool,
-        proxies: Proxies,
-        patience: Patience,
-        user_agent: &str,
-    ) -> Self {
-        let user_agent = user_agent.to_owned();
-        Self { certificates, verify, proxies, patience, user_agent, agents: Mutex::default() }
+    pub(crate) fn new(certificates: Certificates, settings: &Arc<Settings>) -> Self {
+        Self { certificates, settings: Arc::clone(settings), agents: Mutex::default() }
     }
 
     /// The agent for a place; `most`: how far inside another host than the registry may lie.
@@ -86,7 +75,7 @@ impl Transport {
         role: Role,
         most: impl FnOnce() -> Reach,
     ) -> Result<Agent, RegistryError> {
-        let kind = Kind { role, tls: origin.tls, proxy: self.proxies.proxy(origin)? };
+        let kind = Kind { role, tls: origin.tls, proxy: self.settings.proxies().proxy(origin)? };
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(agent) = agents.get(&kind) {
             return Ok(agent.clone());
@@ -96,19 +85,19 @@ impl Transport {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(kind.proxy.clone())
-            .user_agent(self.user_agent.as_str())
+            .user_agent(self.settings.user_agent.as_str())
             .accept_encoding("identity")
             .max_idle_connections(IDLE)
             .max_idle_connections_per_host(IDLE)
-            .timeout_connect(Some(self.patience.silence.min(std::time::Duration::from_secs(30))))
-            .timeout_per_read(Some(self.patience.silence))
-            .timeout_per_write(Some(self.patience.silence));
+            .timeout_connect(Some(self.settings.patience.silence.min(std::time::Duration::from_secs(30))))
+            .timeout_per_read(Some(self.settings.patience.silence))
+            .timeout_per_write(Some(self.settings.patience.silence));
         if kind.tls {
             let certificates = match role {
                 Role::Home => self.certificates.clone(),
                 Role::Away => self.certificates.roots_only(),
             };
-            config = config.tls_config(certificates.config(self.verify)?);
+            config = config.tls_config(certificates.config(self.settings.tls_verify)?);
         }
         let most = match role {
             Role::Home => Reach::Never,
