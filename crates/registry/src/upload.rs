@@ -7,7 +7,7 @@ use ply_digest::{Digest, Progress};
 use ply_reference::Name;
 use ureq::http::{Method, Uri};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, said_digest};
 use crate::authentication::Scope;
 use crate::host::{At, Call};
 use crate::origin::{encode, with_query};
@@ -92,6 +92,12 @@ impl Upload<'_> {
         CHUNK.max(self.least)
     }
 
+    /// The least that the registry takes at once, but for the last of a blob.
+    #[must_use]
+    pub const fn least(&self) -> u64 {
+        self.least
+    }
+
     /// Bytes the registry has by now.
     #[must_use]
     pub const fn sent(&self) -> u64 {
@@ -99,7 +105,7 @@ impl Upload<'_> {
     }
 
     /// Sends bytes from where the registry is to `end`, in chunks. A chunk that breaks off is sent again from
-    /// where the registry says it is.
+    /// where the registry says it is; of an upload that it does not know any more, all of them.
     ///
     /// # Errors
     /// The registry does not take them, also after several tries; or they cannot be read.
@@ -111,16 +117,21 @@ impl Upload<'_> {
     ) -> Result<(), RegistryError> {
         let (mut retry, mut told) = (0, self.sent);
         while self.sent < end {
-            let to = end.min(self.sent + self.chunk());
+            let (from, to) = (self.sent, end.min(self.sent + self.chunk()));
+            let is_last = retry >= self.repository.host.retries();
             match self.patch(bytes, to) {
-                Ok(()) => retry = 0,
-                Err(error) if retry >= self.repository.host.retries() || !may_pass(&error) => {
-                    return Err(error);
+                Ok(()) if self.sent > from => retry = 0,
+                Ok(()) if is_last => {
+                    let why = format!("takes {} and has none of it", self.what);
+                    return Err(self.repository.host.refused(why));
                 }
-                Err(_) => {
+                Err(error) if is_last || !may_pass(&error) => return Err(error),
+                tried => {
                     self.repository.host.pause(retry)?;
                     retry += 1;
-                    self.ask()?;
+                    if tried.is_err() {
+                        self.ask(to)?;
+                    }
                 }
             }
             if progress.advance(self.sent.saturating_sub(told)).is_break() {
@@ -141,21 +152,36 @@ impl Upload<'_> {
             .once();
         let answer = self.repository.host.expect(At::Url(&self.location), &call, &[201, 202, 204])?;
         self.location = self.repository.location(&answer)?;
-        self.sent = received(&answer).unwrap_or(to);
+        self.sent = self.believed(received(&answer).unwrap_or(to), to)?;
         answer.drain();
         Ok(())
     }
 
-    /// Asks how far the registry is.
-    fn ask(&mut self) -> Result<(), RegistryError> {
-        let call = Call::new(Method::GET, &self.scope, format!("the state of the upload of {}", self.what));
-        let answer = self.repository.host.expect(At::Url(&self.location), &call, &[202, 204])?;
+    /// Asks how far the registry is, which has at most so many bytes.
+    fn ask(&mut self, most: u64) -> Result<(), RegistryError> {
+        let what = format!("the state of the upload of {}", self.what);
+        let call = Call::new(Method::GET, &self.scope, what);
+        let answer = self.repository.host.expect(At::Url(&self.location), &call, &[202, 204, 404])?;
+        if answer.status == 404 {
+            answer.drain();
+            *self = self.repository.upload(self.what.clone())?;
+            return Ok(());
+        }
         if answer.header("location").is_some() {
             self.location = self.repository.location(&answer)?;
         }
-        self.sent = received(&answer).unwrap_or(0);
+        self.sent = self.believed(received(&answer).unwrap_or(0), most)?;
         answer.drain();
         Ok(())
+    }
+
+    /// What the registry says it has, unless that is more than it was given.
+    fn believed(&self, has: u64, most: u64) -> Result<u64, RegistryError> {
+        if has <= most {
+            return Ok(has);
+        }
+        let why = format!("says it has {has} bytes of {}, and was given {most}", self.what);
+        Err(self.repository.host.refused(why))
     }
 
     /// Ends the upload of what was sent in chunks.
@@ -188,23 +214,12 @@ impl Upload<'_> {
 
     fn close(&self, digest: &Digest, call: &Call<'_>) -> Result<(), RegistryError> {
         let host = &self.repository.host;
-        let no_place = || RegistryError::Refused {
-            registry: host.domain.clone(),
-            why: "names no place for an upload".to_owned(),
-        };
+        let no_place = || host.refused("names no place for an upload");
         let uri = with_query(&self.location, "digest", &digest.to_string()).ok_or_else(no_place)?;
         let answer = host.expect(At::Url(&uri), call, &[201, 204])?;
-        let said = answer.header("docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
+        let said = said_digest(&answer.headers);
         answer.drain();
-        match said {
-            Some(found) if found != *digest => Err(RegistryError::Digest {
-                registry: host.domain.clone(),
-                what: self.what.clone(),
-                found,
-                expected: *digest,
-            }),
-            _ => Ok(()),
-        }
+        host.agree(&self.what, said, *digest)
     }
 }
 
@@ -254,7 +269,7 @@ fn received(answer: &Answer) -> Option<u64> {
     let (first, last) = answer.header("range")?.trim().trim_start_matches("bytes=").split_once('-')?;
     let last: u64 = last.trim().parse().ok()?;
     // `0-0` is both one byte and none: distribution means none.
-    (first.trim() == "0").then_some(if last == 0 { 0 } else { last + 1 })
+    (first.trim() == "0").then_some(if last == 0 { 0 } else { last.saturating_add(1) })
 }
 
 fn may_pass(error: &RegistryError) -> bool {

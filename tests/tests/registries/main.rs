@@ -8,6 +8,7 @@ mod documents;
 mod elsewhere;
 mod lists;
 mod login;
+mod pushes;
 mod ranges;
 mod stopped;
 mod strangers;

@@ -11,7 +11,7 @@ use ply_digest::{Digest, Hasher, Progress};
 use ply_image::{BlobError, BlobSource, Descriptor, DiffId, Region};
 use ply_layer::{Compression, Encoding};
 use ply_reference::Name;
-use ply_registry::{Begun, Bytes, Repository};
+use ply_registry::{Begun, Bytes, Repository, Upload};
 use ply_store::Twin;
 
 use super::documents::{Outgoing, Small};
@@ -203,20 +203,22 @@ impl Sending<'_> {
                 scope.spawn(move || {
                     let _pass = pass;
                     match self.send_growing(&sending) {
-                        Ok((digest, size, how)) => {
+                        Ok(Some((digest, size, how))) => {
                             let blob = Descriptor::new(layer_type(encoding.compression()), digest, size);
                             self.remember(layer, *encoding, &blob);
                             keep(*at, blob, how);
                         }
+                        // Why it does not grow any more is told by who lets it grow.
+                        Ok(None) => {}
                         Err(error) => {
-                            sending.fail();
                             lock(failed).get_or_insert(error);
+                            sending.fail();
                         }
                     }
                 });
                 if let Err(error) = self.pack(layer, *encoding, &growing, &progress) {
+                    lock(failed).get_or_insert(error);
                     growing.fail();
-                    lock(failed).replace(error);
                     break;
                 }
             }
@@ -243,11 +245,12 @@ impl Sending<'_> {
     }
 
     /// Sends a blob while it grows; one that is small is asked for first, once its digest is known.
-    fn send_growing(&self, growing: &Growing) -> Result<(Digest, u64, Sent), Error> {
+    fn send_growing(&self, growing: &Growing) -> Result<Option<(Digest, u64, Sent)>, Error> {
         let mut upload = None;
         loop {
-            let sent = upload.as_ref().map_or(0, ply_registry::Upload::sent);
-            match growing.wait(sent) {
+            let (sent, least) =
+                upload.as_ref().map_or((0, 0), |upload: &Upload<'_>| (upload.sent(), upload.least()));
+            match growing.wait(sent, STEP.max(least)) {
                 Grown::More(ready) => {
                     let upload = match &mut upload {
                         Some(upload) => upload,
@@ -259,17 +262,17 @@ impl Sending<'_> {
                     Some(mut upload) => {
                         upload.send(growing, size, &())?;
                         upload.finish(&digest)?;
-                        return Ok((digest, size, Sent::Pushed));
+                        return Ok(Some((digest, size, Sent::Pushed)));
                     }
                     None if self.repository.blob_size(&digest)? == Some(size) => {
-                        return Ok((digest, size, Sent::There));
+                        return Ok(Some((digest, size, Sent::There)));
                     }
                     None => {
                         self.repository.push_blob(None, &digest, size, growing, &())?;
-                        return Ok((digest, size, Sent::Pushed));
+                        return Ok(Some((digest, size, Sent::Pushed)));
                     }
                 },
-                Grown::Failed => return Err(Error::Interrupted),
+                Grown::Failed => return Ok(None),
             }
         }
     }
@@ -361,13 +364,13 @@ impl Growing {
     }
 
     /// Waits until a step more is there than was sent, or all.
-    fn wait(&self, sent: u64) -> Grown {
+    fn wait(&self, sent: u64, step: u64) -> Grown {
         let mut state = lock(&self.state);
         loop {
             match (state.failed, state.digest) {
                 (true, _) => return Grown::Failed,
                 (false, Some(digest)) => return Grown::Whole(digest, state.len),
-                (false, None) if state.len >= sent + STEP => return Grown::More(sent + STEP),
+                (false, None) if state.len >= sent + step => return Grown::More(sent + step),
                 (false, None) => state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner),
             }
         }
