@@ -134,6 +134,24 @@ fn platforms(list: Option<&str>) -> Result<Platforms, Failure> {
     }
 }
 
+/// The repository of which all tags are meant.
+#[cfg(feature = "registry")]
+fn untagged(reference: &ply_reference::Reference) -> Result<&ply_reference::Name, Failure> {
+    if reference.tag().is_some() || reference.digest().is_some() {
+        return Err(Failure::Misuse("tag can't be used with --all-tags/-a".to_owned()));
+    }
+    Ok(reference.name())
+}
+
+/// Docker says so where a tag was left out.
+#[cfg(feature = "registry")]
+fn say_default_tag(reference: &ply_reference::Reference, quiet: bool) -> Result<(), Failure> {
+    if quiet || reference.tag().is_some() || reference.digest().is_some() {
+        return Ok(());
+    }
+    crate::output::line("Using default tag: latest")
+}
+
 /// Reads how something is compressed: `gzip`, `zstd`, with a level as in `zstd:9`; or `none`.
 fn encoding(option: &str, text: &str) -> Result<Encoding, Failure> {
     let wrong = || Failure::Misuse(format!("{option} {text}: write gzip[:0..9], zstd[:1..22] or none"));

@@ -56,6 +56,14 @@ pub trait BlobSource: Sync {
     /// # Errors
     /// [`BlobError::Absent`] if the source has no such blob.
     fn region(&self, digest: &Digest) -> Result<Option<Region>, BlobError>;
+
+    /// The same for whoever can do nothing without a file: a blob that lies in none counts as absent.
+    ///
+    /// # Errors
+    /// [`BlobError::Absent`] if the source has no such blob, or not in a file.
+    fn in_file(&self, digest: &Digest) -> Result<Region, BlobError> {
+        self.region(digest)?.ok_or(BlobError::Absent(*digest))
+    }
 }
 
 /// Something that takes blobs in.

@@ -22,6 +22,9 @@ pub mod prune;
 mod receive;
 #[cfg(feature = "registry")]
 pub mod registry;
+#[cfg(not(feature = "registry"))]
+#[path = "without_registry.rs"]
+mod registry;
 pub mod remove;
 #[cfg(feature = "run")]
 pub mod run;

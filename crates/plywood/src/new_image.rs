@@ -72,7 +72,7 @@ impl<'a> NewImage<'a> {
                 let which = found.which(platform);
                 (found, which)
             }
-            _ => {
+            Meant::Unloaded(_) | Meant::Remote(_) => {
                 let shown = crate::error::shown(wanted);
                 return Err(Error::Misuse(format!(
                     "{shown} is not in the store, and an image can be made only of what is: load it first"
@@ -101,7 +101,7 @@ impl<'a> NewImage<'a> {
         if blob.media_type.is_oci_layer() {
             return Ok(blob);
         }
-        let region = store.region(&blob.digest)?.ok_or(BlobError::Absent(blob.digest))?;
+        let region = store.in_file(&blob.digest)?;
         let compression = sniff(&region).map_err(Error::within(format!("blob {}", blob.digest)))?;
         Ok(Descriptor { media_type: layer_type(compression), ..blob })
     }

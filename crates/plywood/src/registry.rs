@@ -3,6 +3,7 @@
 pub mod copy;
 mod documents;
 mod fetch;
+mod growing;
 mod lay_out;
 mod layers;
 mod look;
@@ -44,7 +45,21 @@ impl Engine<'_> {
     /// # Errors
     /// The daemon cannot be reached or does not take it; a blob is damaged.
     pub fn save_to_daemon(&self, saving: &save::Saving) -> Result<Vec<String>, Error> {
-        self.give_to_daemon(&Daemon::from_environment()?, saving)
+        let daemon = Daemon::from_environment()?;
+        let (mut reader, writer) = std::io::pipe().map_err(Error::within("making a pipe"))?;
+        std::thread::scope(|scope| {
+            let written = scope.spawn(move || {
+                // Whoever reads sees the end when this is dropped.
+                let mut writer = writer;
+                self.write_stream(saving, &mut writer)
+            });
+            let taken = daemon.import(&mut reader);
+            drop(reader);
+            let written = written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            // What the daemon says matters more than that it stopped reading.
+            let taken = taken?;
+            written.map(|()| taken)
+        })
     }
 
     /// The tags of a repository, in the registry's order.

@@ -313,7 +313,7 @@ pub(crate) fn planned_layer(
         Some(plain) => plain,
         None if blob.digest == diff_id.0 || format == Format::Oci => blob.size,
         None => {
-            let region = source.region(&blob.digest)?.ok_or(ply_image::BlobError::Absent(blob.digest))?;
+            let region = source.in_file(&blob.digest)?;
             let counted = crate::measure::count(&region);
             counted.map_err(Error::within(format!("blob {}", blob.digest)))?.plain
         }

@@ -7,6 +7,7 @@ use ply_reference::{IdPrefix, Query, Reference};
 use ply_store::{Catalog, Facts, Match};
 
 use crate::measure::{measure, measure_members};
+use crate::registry::Remote;
 use crate::spelled::Spelled;
 use crate::view::{View, ViewLayer};
 use crate::{Engine, Error};
@@ -82,11 +83,8 @@ impl Unloaded {
 pub(crate) enum Meant<'a> {
     Stored(Catalog, Box<Found>),
     Unloaded(Box<Unloaded>),
-    #[cfg(feature = "registry")]
-    Remote(Box<crate::registry::Remote<'a>>),
-    #[cfg(not(feature = "registry"))]
-    #[expect(dead_code, reason = "keeps the lifetime where there are no registries")]
-    Nowhere(std::marker::PhantomData<&'a ()>),
+    #[cfg_attr(not(feature = "registry"), expect(dead_code, reason = "nothing lies in a registry"))]
+    Remote(Box<Remote<'a>>),
 }
 
 impl Engine<'_> {
@@ -105,10 +103,7 @@ impl Engine<'_> {
                 let packed = unloaded.packed().ok_or(ply_archive::ArchiveError::NoImage)?;
                 Ok(packed_view(packed, choose(packed, platform)?))
             }
-            #[cfg(feature = "registry")]
             Meant::Remote(remote) => remote.view(&self.store.catalog()?, platform),
-            #[cfg(not(feature = "registry"))]
-            Meant::Nowhere(_) => Err(ply_archive::ArchiveError::NoImage.into()),
         }
     }
 
@@ -126,10 +121,7 @@ impl Engine<'_> {
         match &meant {
             Meant::Stored(..) => Ok(raw_document(&self.store, &digest)?),
             Meant::Unloaded(unloaded) => Ok(raw_document(&unloaded.archive, &digest)?),
-            #[cfg(feature = "registry")]
             Meant::Remote(remote) => remote.document(&digest),
-            #[cfg(not(feature = "registry"))]
-            Meant::Nowhere(_) => Err(none()),
         }
     }
 
@@ -151,10 +143,7 @@ impl Engine<'_> {
                 measure_members(&unloaded.archive, unloaded.image(platform)?, &mut view)?;
             }
             // Nothing is fetched only to be counted.
-            #[cfg(feature = "registry")]
             Meant::Remote(_) => {}
-            #[cfg(not(feature = "registry"))]
-            Meant::Nowhere(_) => {}
         }
         Ok(view)
     }

@@ -93,7 +93,7 @@ impl Store {
     /// Keeps an index of a layer, in the place of one that may be there: written beside, and renamed. Best effort, since it can
     /// be made again.
     pub fn keep_layer_index(&self, of: &Digest, index: &[u8]) {
-        let _ = self.keep_index(&self.layout.layer_index(of), index);
+        let _ = self.keep_file(&self.layout.layer_index(of), index);
     }
 
     /// All that is derived.
@@ -142,19 +142,14 @@ impl Store {
     /// Keeps an index of a union of layers, in the place of one that may be there: written beside, and renamed. `None` in a store that cannot be written.
     #[must_use]
     pub fn keep_union_index(&self, of: &Digest, index: &[u8]) -> Option<File> {
-        self.keep_index(&self.layout.union_index(of), index).ok()
+        self.keep_file(&self.layout.union_index(of), index).ok()
     }
 
     /// Who opens it finds out whether it is whole: it is not made durable.
-    fn keep_index(&self, path: &Path, index: &[u8]) -> io::Result<File> {
+    pub(crate) fn keep_file(&self, path: &Path, bytes: &[u8]) -> io::Result<File> {
         let beside = self.beside(path)?;
-        (&*beside.file).write_all(index)?;
+        (&*beside.file).write_all(bytes)?;
         beside.rename(path)
-    }
-
-    /// Keeps a small file in the place of one that may be there. Best effort.
-    pub(crate) fn keep_small(&self, path: &Path, bytes: &[u8]) {
-        let _ = self.keep_index(path, bytes);
     }
 
     fn beside(&self, path: &Path) -> io::Result<Beside> {

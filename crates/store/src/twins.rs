@@ -21,9 +21,6 @@ pub struct Twin {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
-    /// Repositories it was seen in, canonical.
-    #[serde(default)]
-    pub seen: Vec<String>,
 }
 
 impl Store {
@@ -34,20 +31,15 @@ impl Store {
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    /// Remembers a twin, and where it was seen. Best effort: it can be found out again.
+    /// Remembers a twin. Best effort: it can be found out again.
     pub fn keep_twin(&self, layer: &DiffId, twin: Twin) {
         let mut twins = self.twins(layer);
-        let mut twin = twin;
-        if let Some(at) = twins.iter().position(|known| known.digest == twin.digest) {
-            let known = twins.remove(at);
-            let new = known.seen.into_iter().filter(|place| !twin.seen.contains(place)).collect::<Vec<_>>();
-            twin.seen.splice(0..0, new);
-        }
+        twins.retain(|known| known.digest != twin.digest);
         twins.push(twin);
         let first = twins.len().saturating_sub(MOST);
         let lines = twins.iter().skip(first).filter_map(|twin| serde_json::to_string(twin).ok());
         let text: String = lines.map(|line| line + "\n").collect();
-        self.keep_small(&self.layout.twins_of(layer), text.as_bytes());
+        let _ = self.keep_file(&self.layout.twins_of(layer), text.as_bytes());
     }
 }
 
@@ -56,26 +48,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn remembered_once_with_all_places() {
+    fn remembered_once_the_latest_last() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let layer = DiffId(Digest::of(b"layer"));
-        let twin = |bytes: &[u8], place: &str| Twin {
+        let twin = |bytes: &[u8]| Twin {
             encoding: "gzip:4".to_owned(),
             digest: Digest::of(bytes),
             size: bytes.len() as u64,
-            seen: vec![place.to_owned()],
         };
-        store.keep_twin(&layer, twin(b"a", "host/x"));
+        store.keep_twin(&layer, twin(b"a"));
         assert_eq!(store.twins(&layer), [], "a folder that is no store of ours gets nothing");
         store.create().unwrap();
-        store.keep_twin(&layer, twin(b"a", "host/x"));
-        store.keep_twin(&layer, twin(b"b", "host/x"));
-        store.keep_twin(&layer, twin(b"a", "host/y"));
-        let all = Twin { seen: vec!["host/x".to_owned(), "host/y".to_owned()], ..twin(b"a", "") };
-        assert_eq!(store.twins(&layer), [twin(b"b", "host/x"), all]);
+        store.keep_twin(&layer, twin(b"a"));
+        store.keep_twin(&layer, twin(b"b"));
+        store.keep_twin(&layer, twin(b"a"));
+        assert_eq!(store.twins(&layer), [twin(b"b"), twin(b"a")]);
         for n in 0..100 {
-            store.keep_twin(&layer, twin(&[n], "host/x"));
+            store.keep_twin(&layer, twin(&[n]));
         }
         assert_eq!(store.twins(&layer).len(), MOST);
         // Of no image's layer: the next collection takes it.

@@ -1,7 +1,7 @@
 use ply_reference::Reference;
 use plywood::registry::pull::Pulled;
 
-use super::{Outcome, platforms};
+use super::{Outcome, platforms, say_default_tag, untagged};
 use crate::arguments::Pull;
 use crate::context::Context;
 use crate::output;
@@ -17,24 +17,13 @@ pub(crate) fn run(context: &Context, arguments: &Pull) -> Outcome {
     }
     let text = arguments.name.strip_prefix("docker://").unwrap_or(&arguments.name);
     let reference = Reference::parse(text).map_err(plywood::Error::from)?;
+    let quiet = arguments.quiet;
     if arguments.all_tags {
-        if reference.tag().is_some() || reference.digest().is_some() {
-            return Err(Failure::Misuse("tag can't be used with --all-tags/-a".to_owned()));
-        }
-        let mut failed = None;
-        engine.pull_all(reference.name(), &platforms, |pulled| {
-            let pulled = pulled?;
-            if let Err(error) = print(&pulled, arguments.quiet) {
-                failed.get_or_insert(error);
-            }
-            Ok(())
-        })?;
-        return failed.map_or(Ok(Exit::Done), Err);
+        engine.pull_all(untagged(&reference)?, &platforms, |pulled| print(&pulled, quiet))?;
+    } else {
+        say_default_tag(&reference, quiet)?;
+        print(&engine.pull(&reference, &platforms)?, quiet)?;
     }
-    if !arguments.quiet && reference.tag().is_none() && reference.digest().is_none() {
-        output::line("Using default tag: latest")?;
-    }
-    print(&engine.pull(&reference, &platforms)?, arguments.quiet)?;
     Ok(Exit::Done)
 }
 

@@ -2,7 +2,7 @@ use ply_reference::Reference;
 use plywood::registry::Sent;
 use plywood::registry::push::{Options, Pushed};
 
-use super::{Outcome, encoding, platforms};
+use super::{Outcome, encoding, platforms, say_default_tag, untagged};
 use crate::arguments::Push;
 use crate::context::Context;
 use crate::output;
@@ -14,28 +14,18 @@ pub(crate) fn run(context: &Context, arguments: &Push) -> Outcome {
         platforms: platforms(arguments.platform.as_deref())?,
         preserve_digests: false,
     };
-    let engine = if arguments.quiet { context.quiet_engine()? } else { context.engine()? };
+    let quiet = arguments.quiet;
+    let engine = if quiet { context.quiet_engine()? } else { context.engine()? };
     let reference = Reference::parse(&arguments.name).map_err(plywood::Error::from)?;
-    if !arguments.quiet {
+    if !quiet {
         output::line(&format!("The push refers to repository [{}]", reference.name().canonical()))?;
     }
     if arguments.all_tags {
-        if reference.tag().is_some() {
-            return Err(Failure::Misuse("tag can't be used with --all-tags/-a".to_owned()));
-        }
-        let mut failed = None;
-        engine.push_all(reference.name(), &options, |pushed| {
-            if let Err(error) = print(&pushed, arguments.quiet) {
-                failed.get_or_insert(error);
-            }
-            Ok(())
-        })?;
-        return failed.map_or(Ok(Exit::Done), Err);
+        engine.push_all(untagged(&reference)?, &options, |pushed| print(&pushed, quiet))?;
+    } else {
+        say_default_tag(&reference, quiet)?;
+        print(&engine.push(&reference, &options)?, quiet)?;
     }
-    if !arguments.quiet && reference.tag().is_none() && reference.digest().is_none() {
-        output::line("Using default tag: latest")?;
-    }
-    print(&engine.push(&reference, &options)?, arguments.quiet)?;
     Ok(Exit::Done)
 }
 

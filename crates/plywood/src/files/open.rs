@@ -2,7 +2,7 @@
 
 use std::io::BufReader;
 
-use ply_image::{Image, Platform, Region};
+use ply_image::{BlobSource, Image, Platform, Region};
 use ply_layer::Compression;
 use ply_layer::changeset::{Changeset, Feed, Reader, read};
 use ply_store::{Container, ContainerLock, Store};
@@ -177,11 +177,10 @@ impl Engine<'_> {
         Ok(Files { view, layers, bytes, upper: None })
     }
 
-    pub(crate) fn stored_regions(&self, view: &View) -> Result<Vec<Region>, Error> {
+    fn stored_regions(&self, view: &View) -> Result<Vec<Region>, Error> {
         let regions = view.layers.iter().map(|layer| {
             let digest = layer.blob.as_ref().map_or(layer.diff_id.0, |blob| blob.digest);
-            let region = ply_image::BlobSource::region(&self.store, &digest)?;
-            Ok(region.ok_or(ply_image::BlobError::Absent(digest))?)
+            Ok(self.store.in_file(&digest)?)
         });
         regions.collect()
     }
@@ -207,12 +206,9 @@ impl Engine<'_> {
                 });
                 Ok((regions.collect::<Result<_, Error>>()?, None))
             }
-            #[cfg(feature = "registry")]
             Meant::Remote(remote) => {
                 Ok((self.fetched_regions(remote, platform, view)?, Some(self.store.clone())))
             }
-            #[cfg(not(feature = "registry"))]
-            Meant::Nowhere(_) => Err(ply_archive::ArchiveError::NoImage.into()),
         }
     }
 }

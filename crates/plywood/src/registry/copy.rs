@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use ply_archive::{Format, Place, Transport};
 use ply_layer::Encoding;
 use ply_reference::Reference;
-use ply_registry::daemon::Daemon;
 
-use super::lay_out::daemon_name;
 use super::push::Options as PushOptions;
 use crate::load::{Input, Options as LoadOptions};
 use crate::save::{Options as SaveOptions, Saving, Sources};
@@ -141,10 +139,7 @@ impl Engine<'_> {
                     _ => Ok(()),
                 }
             }
-            Spelled::Daemon(wanted) => {
-                let stream = Daemon::from_environment()?.export(&[daemon_name(wanted)?])?;
-                self.load(Input::Stream(Box::new(stream)), &load).map(drop)
-            }
+            Spelled::Daemon(wanted) => self.load_from_daemon(wanted, &load).map(drop),
             Spelled::Place(place) => {
                 let load = LoadOptions { only: place.name.clone(), ..load };
                 self.load(Input::Path(&place.path), &load).map(drop)
@@ -157,26 +152,6 @@ impl Engine<'_> {
     }
 
     fn copy_to_daemon(&self, from: &str, name: Option<Reference>, options: &Options) -> Result<(), Error> {
-        let daemon = Daemon::from_environment()?;
-        let saving = self.copied(from, Format::Docker, name, options)?;
-        self.give_to_daemon(&daemon, &saving).map(drop)
-    }
-
-    /// Writes an archive into a daemon; gives what it says.
-    pub(crate) fn give_to_daemon(&self, daemon: &Daemon, saving: &Saving) -> Result<Vec<String>, Error> {
-        let (mut reader, writer) = std::io::pipe().map_err(Error::within("making a pipe"))?;
-        std::thread::scope(|scope| {
-            let written = scope.spawn(move || {
-                // Whoever reads sees the end when this is dropped.
-                let mut writer = writer;
-                self.write_stream(saving, &mut writer)
-            });
-            let taken = daemon.import(&mut reader);
-            drop(reader);
-            let written = written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            // What the daemon says matters more than that it stopped reading.
-            let taken = taken?;
-            written.map(|()| taken)
-        })
+        self.save_to_daemon(&self.copied(from, Format::Docker, name, options)?).map(drop)
     }
 }

@@ -8,7 +8,7 @@ use ply_image::{
     BlobSource, Descriptor, DiffId, Document, DocumentError, Index, Manifest, MediaType, Object, raw_document,
 };
 
-use crate::Error;
+use crate::{Error, Watch};
 
 /// A layer to be sent, and the blob that holds it.
 #[derive(Debug, Clone)]
@@ -45,11 +45,11 @@ const ATTESTATION_LIMIT: u64 = 64 << 20;
 
 impl<'p> Documents<'p> {
     /// Reads them. An index that lists more than is here cannot be pushed: one image travels alone then, several under an index
-    /// of them, and `note` says so.
+    /// of them, and `watch` hears of it.
     pub(super) fn of(
         planned: &'p PlannedImage,
         source: &dyn BlobSource,
-        note: &dyn Fn(&str),
+        watch: &dyn Watch,
     ) -> Result<Self, Error> {
         let platforms: Vec<&PlannedPlatform> = planned.images.iter().collect();
         let mut documents = Self { indexes: Vec::new(), attestations: Vec::new(), platforms };
@@ -73,7 +73,7 @@ impl<'p> Documents<'p> {
                 }
             }
         }
-        documents.reduce(planned, &here, note)?;
+        documents.reduce(planned, &here, watch)?;
         Ok(documents)
     }
 
@@ -81,7 +81,7 @@ impl<'p> Documents<'p> {
         &mut self,
         planned: &PlannedImage,
         here: &HashSet<Digest>,
-        note: &dyn Fn(&str),
+        watch: &dyn Watch,
     ) -> Result<(), Error> {
         let complete = |raw: &Vec<u8>| {
             let index = Document::<Index>::parse(raw.clone());
@@ -94,13 +94,13 @@ impl<'p> Documents<'p> {
         }
         self.attestations.clear();
         if let [_] = self.platforms.as_slice() {
-            note(
+            watch.note(
                 "Not all multiplatform-content is present, only the available single-platform image is pushed",
             );
             self.indexes.clear();
             return Ok(());
         }
-        note("Not all multiplatform-content is present, only the available platforms are pushed");
+        watch.note("Not all multiplatform-content is present, only the available platforms are pushed");
         let listed = self.indexes.iter().filter_map(|(_, raw)| Document::<Index>::parse(raw.clone()).ok());
         let listed = listed.flat_map(|index| index.value.manifests);
         let ours: HashSet<Digest> = self.platforms.iter().map(|image| image.manifest.digest).collect();

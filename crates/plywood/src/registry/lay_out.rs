@@ -6,11 +6,11 @@ use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
 use ply_archive::{Archive, Place, PlannedImage, PlannedPlatform};
-use ply_image::{BlobSink, Descriptor, Image, MediaType};
+use ply_image::{Descriptor, Document, Index, MediaType};
 use ply_reference::Reference;
 use ply_registry::daemon::Daemon;
-use ply_store::StoreError;
 
+use super::look::keep;
 use crate::files::unnamed;
 use crate::save::{Options, planned_layer};
 use crate::select::{Platforms, descriptor};
@@ -25,31 +25,22 @@ impl Engine<'_> {
     ) -> Result<PlannedImage, Error> {
         let remote = self.remote(reference)?;
         let images = remote.images(&options.platforms)?;
-        let all: Vec<&Image> = images.iter().collect();
-        self.bring_very(&remote, &all)?;
+        self.keep_layers(&remote, &images, false)?;
         let ingest = self.store.begin()?;
-        let put = |raw: &[u8]| ingest.put(raw).map_err(Error::within("writing a document"));
-        let mut blobs = Vec::new();
-        for index in &remote.target.indexes {
-            put(&index.raw)?;
-            let kind = index.value.media_type.clone().unwrap_or_else(|| MediaType::new(MediaType::INDEX));
-            blobs.push(Descriptor::new(kind, index.digest, index.raw.len() as u64));
-        }
-        for image in &images {
-            put(&image.manifest.raw)?;
-            put(&image.config.raw)?;
-        }
-        ingest.commit(|_, _| Ok::<_, StoreError>(()))?;
+        remote.put_documents(&ingest, &images)?;
+        keep(ingest)?;
         let catalog = self.store.catalog()?;
         // One image of an index is that image, and not an index that lists what is not here.
         let alone = match (images.as_slice(), &options.platforms) {
             ([image], Platforms::Host | Platforms::These(_)) => Some(descriptor(image)),
             _ => None,
         };
-        if alone.is_some() {
-            blobs.clear();
-        }
-        let root = alone.unwrap_or_else(|| remote.target.root.clone());
+        let (root, blobs) = match alone {
+            Some(manifest) => (manifest, Vec::new()),
+            None => {
+                (remote.target.root.clone(), remote.target.indexes.iter().map(|i| described(i)).collect())
+            }
+        };
         let images = images.into_iter().map(|image| {
             let layers = image.layers().into_iter().map(|layer| {
                 let plain = catalog.layer(&layer.diff_id).map(|facts| facts.plain);
@@ -79,6 +70,12 @@ impl Engine<'_> {
         let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
         self.planned_unloaded(&Place { transport: None, path, name: None }, options, archives)
     }
+}
+
+/// An index, as its digest and its size say.
+fn described(index: &Document<Index>) -> Descriptor {
+    let kind = index.value.media_type.clone().unwrap_or_else(|| MediaType::new(MediaType::INDEX));
+    Descriptor::new(kind, index.digest, index.raw.len() as u64)
 }
 
 /// A name as a daemon knows it: with a tag.

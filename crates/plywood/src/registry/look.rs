@@ -1,10 +1,11 @@
 //! The files of an image in a registry: its layers are fetched into the store, without a name. There they are found the next
 //! time, until something is pruned.
 
-use ply_image::{BlobError, BlobSource, Image, Platform, Region};
-use ply_store::StoreError;
+use ply_image::{BlobSource, Image, Platform, Region};
+use ply_store::{Ingest, StoreError};
 
 use super::Remote;
+use super::fetch::Absent;
 use super::layers::Layers;
 use crate::view::View;
 use crate::{Engine, Error};
@@ -20,39 +21,59 @@ impl Engine<'_> {
         let image = remote.one(platform)?;
         // Nothing is collected between their coming and their opening.
         let _hold = self.store.hold()?;
-        let layers = self.bring(remote, &[&image])?;
+        let layers = self.keep_layers(remote, std::slice::from_ref(&image), true)?;
         let blobs = layers.dressed(&image).unwrap_or_else(|| image.manifest.value.layers.clone());
-        let regions = blobs
-            .iter()
-            .take(view.layers.len())
-            .map(|blob| Ok(self.store.region(&blob.digest)?.ok_or(BlobError::Absent(blob.digest))?));
+        let regions =
+            blobs.iter().take(view.layers.len()).map(|blob| Ok(self.store.in_file(&blob.digest)?));
         regions.collect()
     }
 
-    /// Fetches the layers that are not here, as the very blobs that the manifests name.
-    pub(super) fn bring_very(&self, remote: &Remote<'_>, images: &[&Image]) -> Result<(), Error> {
-        self.bring_as(remote, images, false).map(drop)
+    /// Fetches layers that are not here, and nothing names them. `any`: another blob of the same layer will do.
+    pub(super) fn keep_layers(
+        &self,
+        remote: &Remote<'_>,
+        images: &[Image],
+        any: bool,
+    ) -> Result<Layers, Error> {
+        let mut layers = self.layers_of(images, any)?;
+        let absent = std::mem::take(&mut layers.absent);
+        // A store that cannot be written still answers of what it has.
+        if !absent.is_empty() {
+            keep(self.bring(self.store.begin()?, remote, absent)?)?;
+        }
+        Ok(layers)
     }
 
-    /// Fetches the layers that are not here; other blobs of the same layers will do.
-    fn bring(&self, remote: &Remote<'_>, images: &[&Image]) -> Result<Layers, Error> {
-        self.bring_as(remote, images, true)
-    }
-
-    fn bring_as(&self, remote: &Remote<'_>, images: &[&Image], any: bool) -> Result<Layers, Error> {
+    /// Where the layers of images are; what is here is theirs.
+    pub(super) fn layers_of(&self, images: &[Image], any: bool) -> Result<Layers, Error> {
         let catalog = self.store.catalog()?;
         let mut layers = Layers::default();
         for image in images {
             layers.add(self, &catalog, image, any)?;
         }
         layers.prove(self)?;
-        let absent = std::mem::take(&mut layers.absent);
-        if !absent.is_empty() {
-            let ingest = self.store.begin()?;
-            let fetched = self.fetch(&ingest, &remote.repository, absent);
-            ingest.commit(|_, _| Ok::<_, StoreError>(()))?;
-            fetched?;
-        }
         Ok(layers)
     }
+
+    /// Fetches layers into a transaction. Where some do not come those that came whole are kept, so that they need not come
+    /// again.
+    pub(super) fn bring(
+        &self,
+        ingest: Ingest,
+        remote: &Remote<'_>,
+        absent: Vec<Absent>,
+    ) -> Result<Ingest, Error> {
+        match self.fetch(&ingest, &remote.repository, absent) {
+            Ok(()) => Ok(ingest),
+            Err(error) => {
+                let _ = keep(ingest);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Keeps what came, without a name.
+pub(super) fn keep(ingest: Ingest) -> Result<(), Error> {
+    Ok(ingest.commit(|_, _| Ok::<_, StoreError>(()))?)
 }

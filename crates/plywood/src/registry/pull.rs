@@ -4,7 +4,7 @@ use ply_digest::Digest;
 use ply_image::{BlobSink, Descriptor, Image, Manifest, MediaType};
 use ply_reference::Reference;
 use ply_registry::{Client, Repository};
-use ply_store::{Catalog, Ingest, StoreError};
+use ply_store::{Catalog, Ingest};
 
 use super::layers::Layers;
 use super::remote::{Remote, wanted};
@@ -41,17 +41,18 @@ impl Engine<'_> {
     /// Pulls all tags of a repository; `each` hears of them one by one.
     ///
     /// # Errors
-    /// As [`pull`](Self::pull); what was pulled before stays.
-    pub fn pull_all(
+    /// As [`pull`](Self::pull), or what `each` says; what was pulled before stays.
+    pub fn pull_all<E: From<Error>>(
         &self,
         name: &ply_reference::Name,
         platforms: &Platforms,
-        mut each: impl FnMut(Result<Pulled, Error>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        mut each: impl FnMut(Pulled) -> Result<(), E>,
+    ) -> Result<(), E> {
         let client = self.client();
-        for tag in client.repository(name)?.tags()? {
-            let reference = Reference::parse(&format!("{}:{tag}", name.canonical()))?;
-            each(self.pull_with(&client, &reference, platforms))?;
+        let tags = client.repository(name).and_then(|repository| repository.tags()).map_err(Error::from)?;
+        for tag in tags {
+            let reference = Reference::parse(&format!("{}:{tag}", name.canonical())).map_err(Error::from)?;
+            each(self.pull_with(&client, &reference, platforms)?)?;
         }
         Ok(())
     }
@@ -70,22 +71,13 @@ impl Engine<'_> {
         let manifest = repository.manifest(&wanted(&name))?;
         let remote = Remote::read(repository, &self.store, &name, manifest)?;
         let images = remote.images(platforms)?;
-        let catalog = self.store.catalog()?;
         let ingest = self.store.begin()?;
-        let mut layers = Layers::default();
         // What is called by its digest must be that very one; and an index lists manifests as they are.
         let any = name.digest().is_none() && images.len() == 1;
-        for image in &images {
-            layers.add(self, &catalog, image, any)?;
-        }
-        layers.prove(self)?;
+        let mut layers = self.layers_of(&images, any)?;
         let absent = std::mem::take(&mut layers.absent);
         let had_all = absent.is_empty();
-        if let Err(error) = self.fetch(&ingest, &remote.repository, absent) {
-            // What came whole need not come again.
-            let _ = ingest.commit(|_, _| Ok::<_, StoreError>(()));
-            return Err(error);
-        }
+        let ingest = self.bring(ingest, &remote, absent)?;
         let root = self.take_remote_documents(&ingest, &remote, &images, &layers)?;
         let id = images.first().map(Image::id).ok_or(ply_archive::ArchiveError::NoImage)?;
         let digest = remote.target.root.digest;
@@ -159,10 +151,8 @@ impl Engine<'_> {
     ) -> Result<Descriptor, Error> {
         let put = |raw: &[u8]| ingest.put(raw).map_err(Error::within("writing a document"));
         let dressed: Vec<_> = images.iter().map(|image| layers.dressed(image)).collect();
-        for image in images {
-            put(&image.config.raw)?;
-        }
         if let ([image], [Some(blobs)]) = (images, dressed.as_slice()) {
+            put(&image.config.raw)?;
             let made = Manifest::make(&image.config.raw, blobs);
             put(&made.raw)?;
             let kind = MediaType::new(MediaType::MANIFEST);
@@ -170,12 +160,7 @@ impl Engine<'_> {
             root.annotations.insert(PULLED.to_owned(), remote.target.root.digest.to_string());
             return Ok(root);
         }
-        for index in remote.indexes() {
-            put(index)?;
-        }
-        for image in images {
-            put(&image.manifest.raw)?;
-        }
+        remote.put_documents(ingest, images)?;
         Ok(bare(&remote.target.root))
     }
 }

@@ -62,21 +62,21 @@ impl Engine<'_> {
     /// Pushes all tags of a repository; `each` hears of them one by one.
     ///
     /// # Errors
-    /// As [`push`](Self::push); what was pushed before stays.
-    pub fn push_all(
+    /// As [`push`](Self::push), or what `each` says; what was pushed before stays.
+    pub fn push_all<E: From<Error>>(
         &self,
         name: &Name,
         options: &Options,
-        mut each: impl FnMut(Pushed) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let catalog = self.store.catalog()?;
+        mut each: impl FnMut(Pushed) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let catalog = self.store.catalog().map_err(Error::from)?;
         let prefix = format!("{}:", name.canonical());
         let names: Vec<Reference> = catalog
             .by_name_prefix(&prefix)
             .filter_map(|record| parse_canonical(record.name.as_deref()?))
             .collect();
         if names.is_empty() {
-            return Err(Error::NoSuchImage { wanted: name.familiar(), nearest: None });
+            return Err(Error::NoSuchImage { wanted: name.familiar(), nearest: None }.into());
         }
         for name in names {
             each(self.push(&name, options)?)?;
@@ -95,7 +95,7 @@ impl Engine<'_> {
     ) -> Result<Pushed, Error> {
         let client = self.client();
         let repository = client.repository(name.name())?;
-        let documents = Documents::of(planned, source, &self.watch_note())?;
+        let documents = Documents::of(planned, source, self.watch)?;
         let layers = documents.layers();
         let sending = Sending {
             engine: self,
@@ -150,9 +150,5 @@ impl Engine<'_> {
             }
         }
         elsewhere
-    }
-
-    fn watch_note(&self) -> impl Fn(&str) + '_ {
-        |text| self.watch.note(text)
     }
 }

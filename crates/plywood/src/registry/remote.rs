@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ply_digest::Digest;
 use ply_image::{
-    BlobError, BlobSource, CONFIG_LIMIT, Config, Descriptor, Document, DocumentError, Image, Index,
+    BlobError, BlobSink, BlobSource, CONFIG_LIMIT, Config, Descriptor, Document, DocumentError, Image, Index,
     MANIFEST_LIMIT, Manifest, MediaType, Platform, Target,
 };
 use ply_reference::{Reference, Tag};
 use ply_registry::{Client, RawManifest, RegistryError, Repository, Wanted};
-use ply_store::{Catalog, Store};
+use ply_store::{Catalog, Ingest, Store};
 
 use crate::select::{Platforms, nameless_view};
 use crate::view::View;
@@ -164,9 +164,14 @@ impl<'a> Remote<'a> {
         Ok(self.images(&platforms)?.into_iter().next().ok_or(none)?)
     }
 
-    /// The indexes, as they came.
-    pub(crate) fn indexes(&self) -> impl Iterator<Item = &[u8]> {
-        self.target.indexes.iter().map(|index| index.raw.as_slice())
+    /// Brings in its indexes, and the documents of some of its images.
+    pub(crate) fn put_documents(&self, ingest: &Ingest, images: &[Image]) -> Result<(), Error> {
+        let indexes = self.target.indexes.iter().map(|index| &index.raw);
+        let of_images = images.iter().flat_map(|image| [&image.manifest.raw, &image.config.raw]);
+        for raw in indexes.chain(of_images) {
+            ingest.put(raw).map_err(Error::within("writing a document"))?;
+        }
+        Ok(())
     }
 }
 

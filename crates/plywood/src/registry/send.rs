@@ -2,23 +2,22 @@
 //! while the first of their bytes are already on their way.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use ply_digest::{Digest, Hasher, Progress};
-use ply_image::{BlobError, BlobSource, Descriptor, DiffId, Region};
+use ply_digest::{Digest, Progress};
+use ply_image::{BlobSource, Descriptor, DiffId, Region};
 use ply_layer::{Compression, Encoding};
 use ply_reference::Name;
 use ply_registry::{Begun, Bytes, Repository, Upload};
 use ply_store::Twin;
 
 use super::documents::{Outgoing, Small};
-use crate::files::unnamed;
+use super::growing::{Growing, Grown, STEP};
 use crate::new_image::layer_type;
 use crate::save::write_plain_layer;
-use crate::transfer::{lock, sniff};
+use crate::transfer::{Budget, lock, sniff};
 use crate::watch::{Task, TaskProgress};
 use crate::workers::each;
 use crate::{Engine, Error};
@@ -113,7 +112,7 @@ impl Sending<'_> {
     }
 
     fn way(&self, layer: &Outgoing) -> Result<Way, Error> {
-        let region = self.region(&layer.blob.digest)?;
+        let region = self.source.in_file(&layer.blob.digest)?;
         let stored = sniff(&region).map_err(Error::within(format!("blob {}", layer.blob.digest)))?;
         let encoding = match (self.compress, stored) {
             (None, Compression::None) => Encoding::GZIP,
@@ -124,10 +123,6 @@ impl Sending<'_> {
         let called = called(encoding);
         let twins = self.engine.store.twins(&layer.diff_id);
         Ok(Way::Packed(encoding, twins.into_iter().rev().find(|twin| twin.encoding == called)))
-    }
-
-    fn region(&self, digest: &Digest) -> Result<Region, Error> {
-        Ok(self.source.region(digest)?.ok_or(BlobError::Absent(*digest))?)
     }
 
     fn has(&self, twin: &Twin) -> Result<bool, Error> {
@@ -146,7 +141,7 @@ impl Sending<'_> {
             },
             None => None,
         };
-        let region = self.region(&blob.digest)?;
+        let region = self.source.in_file(&blob.digest)?;
         if region.len != blob.size {
             let why = format!(
                 "has {} bytes where there should be {}: `ply check` tells more",
@@ -182,11 +177,11 @@ impl Sending<'_> {
         keep: &(dyn Fn(usize, Descriptor, Sent) + Sync),
     ) -> Result<(), Error> {
         let failed: Mutex<Option<Error>> = Mutex::new(None);
-        let gate = Gate::new(CONNECTIONS);
+        let connections = Budget::new(CONNECTIONS as u64);
         std::thread::scope(|scope| {
             for (at, encoding) in packing {
                 let Some(layer) = layers.get(*at) else { continue };
-                let pass = gate.enter();
+                let connection = connections.take(1);
                 if lock(&failed).is_some() {
                     break;
                 }
@@ -201,7 +196,7 @@ impl Sending<'_> {
                 let progress = TaskProgress { watch: self.engine.watch, task: *at };
                 let (sending, failed) = (Arc::clone(&growing), &failed);
                 scope.spawn(move || {
-                    let _pass = pass;
+                    let _connection = connection;
                     match self.send_growing(&sending) {
                         Ok(Some((digest, size, how))) => {
                             let blob = Descriptor::new(layer_type(encoding.compression()), digest, size);
@@ -234,13 +229,11 @@ impl Sending<'_> {
         progress: &dyn Progress,
     ) -> Result<(), Error> {
         let what = || format!("layer {}", layer.diff_id.0.short());
-        let from = self.region(&layer.blob.digest)?;
-        let writer = GrowingWriter { growing, hasher: Hasher::new() };
-        let mut encoder =
-            ply_layer::encoder(encoding, self.engine.threads(), writer).map_err(Error::within(what()))?;
+        let from = self.source.in_file(&layer.blob.digest)?;
+        let mut encoder = ply_layer::encoder(encoding, self.engine.threads(), growing.writer())
+            .map_err(Error::within(what()))?;
         write_plain_layer(&from, layer.blob.digest, layer.diff_id, &mut encoder, progress)?;
-        let writer = encoder.finish().map_err(Error::within(what()))?;
-        growing.finish(writer.hasher.finalize());
+        encoder.finish().map_err(Error::within(what()))?.finish();
         Ok(())
     }
 
@@ -279,8 +272,7 @@ impl Sending<'_> {
 
     fn remember(&self, layer: &Outgoing, encoding: Encoding, blob: &Descriptor) {
         let (encoding, digest, size) = (called(encoding), blob.digest, blob.size);
-        let seen = vec![self.repository.name().canonical()];
-        self.engine.store.keep_twin(&layer.diff_id, Twin { encoding, digest, size, seen });
+        self.engine.store.keep_twin(&layer.diff_id, Twin { encoding, digest, size });
     }
 }
 
@@ -301,135 +293,5 @@ impl Bytes for Lying<'_> {
         let left = usize::try_from(self.0.len.saturating_sub(offset)).unwrap_or(usize::MAX);
         let most = left.min(buffer.len());
         self.0.file.read_at(buffer.get_mut(..most).unwrap_or_default(), self.0.offset + offset)
-    }
-}
-
-/// Bytes that are sent at once, so that a server's work overlaps with ours.
-const STEP: u64 = 16 << 20;
-
-/// A compressed layer in the making, in a file without a name.
-struct Growing {
-    file: File,
-    state: Mutex<State>,
-    bell: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    len: u64,
-    digest: Option<Digest>,
-    failed: bool,
-}
-
-enum Grown {
-    /// So much is there.
-    More(u64),
-    /// All of it is.
-    Whole(Digest, u64),
-    /// No more will come.
-    Failed,
-}
-
-impl Growing {
-    /// In the store's own folder where that can be written, since the folder for temporary files may be memory.
-    fn new(store: &std::path::Path) -> Result<Self, Error> {
-        let file = unnamed(store).or_else(|_| unnamed(&std::env::temp_dir()));
-        let file = file.map_err(Error::within("making a temporary file"))?;
-        Ok(Self { file, state: Mutex::default(), bell: Condvar::new() })
-    }
-
-    fn append(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut state = lock(&self.state);
-        if state.failed {
-            return Err(io::Error::other("nobody sends it any more"));
-        }
-        let at = state.len;
-        drop(state);
-        self.file.write_all_at(bytes, at)?;
-        state = lock(&self.state);
-        state.len = at + bytes.len() as u64;
-        drop(state);
-        self.bell.notify_all();
-        Ok(())
-    }
-
-    fn finish(&self, digest: Digest) {
-        lock(&self.state).digest = Some(digest);
-        self.bell.notify_all();
-    }
-
-    fn fail(&self) {
-        lock(&self.state).failed = true;
-        self.bell.notify_all();
-    }
-
-    /// Waits until a step more is there than was sent, or all.
-    fn wait(&self, sent: u64, step: u64) -> Grown {
-        let mut state = lock(&self.state);
-        loop {
-            match (state.failed, state.digest) {
-                (true, _) => return Grown::Failed,
-                (false, Some(digest)) => return Grown::Whole(digest, state.len),
-                (false, None) if state.len >= sent + step => return Grown::More(sent + step),
-                (false, None) => state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner),
-            }
-        }
-    }
-}
-
-impl Bytes for Growing {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.file.read_at(buffer, offset)
-    }
-}
-
-/// What the encoder writes into.
-struct GrowingWriter<'a> {
-    growing: &'a Growing,
-    hasher: Hasher,
-}
-
-impl Write for GrowingWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.growing.append(bytes)?;
-        self.hasher.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Lets so many through at once.
-struct Gate {
-    left: Arc<(Mutex<usize>, Condvar)>,
-}
-
-/// A place inside, given back when dropped.
-struct Pass(Arc<(Mutex<usize>, Condvar)>);
-
-impl Gate {
-    fn new(places: usize) -> Self {
-        Self { left: Arc::new((Mutex::new(places), Condvar::new())) }
-    }
-
-    fn enter(&self) -> Pass {
-        let (left, bell) = &*self.left;
-        let mut places = lock(left);
-        while *places == 0 {
-            places = bell.wait(places).unwrap_or_else(PoisonError::into_inner);
-        }
-        *places -= 1;
-        drop(places);
-        Pass(Arc::clone(&self.left))
-    }
-}
-
-impl Drop for Pass {
-    fn drop(&mut self) {
-        let (left, bell) = &*self.0;
-        *lock(left) += 1;
-        bell.notify_all();
     }
 }

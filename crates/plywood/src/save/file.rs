@@ -46,7 +46,8 @@ pub(crate) fn into_file(
     }
     // A link to a file stays a link: its target is replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let beside = Beside::create(&path)?;
+    // Images hold secrets: for the owner alone, as Docker has it.
+    let beside = Beside::create(&path, 0o600)?;
     at_places(&beside)?;
     beside.rename(&path)
 }
@@ -142,13 +143,12 @@ pub(crate) struct Beside {
 }
 
 impl Beside {
-    fn create(path: &Path) -> Result<Self, Error> {
+    pub(super) fn create(path: &Path, mode: u32) -> Result<Self, Error> {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         for attempt in 0..100 {
             let beside = path.with_file_name(format!(".{name}.{}-{attempt}.part", std::process::id()));
             let mut options = OpenOptions::new();
-            // Images hold secrets: for the owner alone, as Docker has it.
-            match options.read(true).write(true).create_new(true).mode(0o600).open(&beside) {
+            match options.read(true).write(true).create_new(true).mode(mode).open(&beside) {
                 Ok(file) => return Ok(Self { path: beside, file: Arc::new(file), done: false }),
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(e) => return Err(Error::within(path.display().to_string())(e)),
@@ -161,7 +161,13 @@ impl Beside {
         &self.file
     }
 
-    fn rename(mut self, path: &Path) -> Result<(), Error> {
+    fn rename(self, path: &Path) -> Result<(), Error> {
+        self.replace(path)?;
+        sync_folder(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+    }
+
+    /// Takes the name of a file; whoever does so with several makes the folder durable after the last.
+    pub(super) fn replace(mut self, path: &Path) -> Result<(), Error> {
         let failed = || Error::within(path.display().to_string());
         // What is replaced keeps the permissions somebody gave it.
         if let Ok(old) = fs::metadata(path) {
@@ -170,9 +176,15 @@ impl Beside {
         self.file.sync_all().map_err(failed())?;
         fs::rename(&self.path, path).map_err(failed())?;
         self.done = true;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed())
+        Ok(())
     }
+}
+
+/// Makes new names in a folder durable.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), Error> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(Error::within(folder.display().to_string()))
 }
 
 impl Drop for Beside {

@@ -1,13 +1,14 @@
 //! Images into a folder: an OCI layout, new or one that is there. Blobs come first, each whole or not at all, and last the
 //! index that lists them.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use ply_archive::{Entry, Source};
+use ply_archive::Source;
 use ply_image::{Descriptor, Document, Index, annotation};
 
+use super::file::{Beside, preallocate, sync_folder};
 use super::{Saving, stream};
 use crate::watch::TaskProgress;
 use crate::{Engine, Error};
@@ -34,25 +35,18 @@ pub(super) fn write(
                     let write = |file: &mut (dyn Write + Send)| {
                         stream::write_content(&saving.sources(engine), entry, file, &progress)
                     };
-                    beside(&path, entry, write)?;
+                    put(&path, entry.len, write)?;
                 }
             }
         }
     }
-    sync(&blobs)?;
+    sync_folder(&blobs)?;
     let new = Document::<Index>::parse(index.unwrap_or_default())?.value;
     let index = merged(before, new, name);
     let raw = serde_json::to_vec(&index).map_err(Error::within("writing index.json"))?;
     let path = folder.join("index.json");
-    let entry = Entry {
-        path: "index.json".to_owned(),
-        header: Vec::new(),
-        offset: 0,
-        len: raw.len() as u64,
-        source: Source::Bytes(Vec::new()),
-    };
-    beside(&path, &entry, |file| file.write_all(&raw).map_err(Error::within(at(&path))))?;
-    sync(folder)
+    put(&path, raw.len() as u64, |file| file.write_all(&raw).map_err(Error::within(at(&path))))?;
+    sync_folder(folder)
 }
 
 /// What the folder lists already.
@@ -93,31 +87,17 @@ fn merged(mut before: Index, new: Index, name: Option<&str>) -> Index {
     before
 }
 
-/// Writes a file beside, makes it durable, and renames it.
-fn beside(
+/// Writes a file of so many bytes beside, makes it durable, and renames it.
+fn put(
     path: &Path,
-    entry: &Entry,
+    len: u64,
     write: impl FnOnce(&mut (dyn Write + Send)) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let failed = || Error::within(format!("writing {}", path.display()));
-    let beside = path.with_extension(format!("{}.new", std::process::id()));
-    let made = (|| {
-        let file = File::create(&beside).map_err(failed())?;
-        crate::save::preallocate(&file, entry.len).map_err(failed())?;
-        let mut buffered = BufWriter::new(file);
-        write(&mut buffered)?;
-        let file = buffered.into_inner().map_err(|e| failed()(e.into_error()))?;
-        file.sync_data().map_err(failed())?;
-        fs::rename(&beside, path).map_err(failed())
-    })();
-    if made.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    made
-}
-
-fn sync(folder: &Path) -> Result<(), Error> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(Error::within(folder.display().to_string()))
+    let beside = Beside::create(path, 0o666)?;
+    preallocate(beside.file(), len).map_err(failed())?;
+    let mut buffered = BufWriter::new(&**beside.file());
+    write(&mut buffered)?;
+    buffered.into_inner().map_err(|e| failed()(e.into_error()))?;
+    beside.replace(path)
 }

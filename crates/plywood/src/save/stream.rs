@@ -51,13 +51,10 @@ pub(super) fn write_content(
     out: &mut (dyn Write + Send),
     progress: &dyn Progress,
 ) -> Result<(), Error> {
-    let region = |digest: &Digest| -> Result<Region, Error> {
-        Ok(source.region(digest)?.ok_or(ply_image::BlobError::Absent(*digest))?)
-    };
     match &entry.source {
         Source::Bytes(bytes) => out.write_all(bytes).map_err(Error::within("writing the archive")),
         Source::Blob(digest) => {
-            let from = region(digest)?;
+            let from = source.in_file(digest)?;
             if from.len != entry.len {
                 return Err(wrong_size(digest, from.len, entry.len));
             }
@@ -65,7 +62,7 @@ pub(super) fn write_content(
         }
         Source::Plain(digest, diff_id) => {
             let mut counted = Counted { out, len: 0, limit: entry.len };
-            inflate_into(&region(digest)?, *digest, *diff_id, &mut counted, progress)?;
+            write_plain_layer(&source.in_file(digest)?, *digest, *diff_id, &mut counted, progress)?;
             let len = counted.len;
             if len == entry.len { Ok(()) } else { Err(wrong_size(&diff_id.0, len, entry.len)) }
         }
@@ -73,7 +70,6 @@ pub(super) fn write_content(
 }
 
 /// Writes the plain bytes of a layer, and checks them, its stored bytes too.
-#[cfg(feature = "registry")]
 pub(crate) fn write_plain_layer(
     from: &Region,
     digest: Digest,
@@ -82,19 +78,8 @@ pub(crate) fn write_plain_layer(
     progress: &dyn Progress,
 ) -> Result<(), Error> {
     if digest == diff_id.0 {
-        copy(from, &digest, out, progress)
-    } else {
-        inflate_into(from, digest, diff_id, out, progress)
+        return copy(from, &digest, out, progress);
     }
-}
-
-fn inflate_into(
-    from: &Region,
-    digest: Digest,
-    diff_id: DiffId,
-    out: &mut (dyn Write + Send),
-    progress: &dyn Progress,
-) -> Result<(), Error> {
     let what = format!("blob {digest}");
     let compression = crate::transfer::sniff(from).map_err(Error::within(what.clone()))?;
     inflate(RegionReader::new(from), compression, Outs::plain(Plain::Writer(out)), progress)

@@ -7,7 +7,7 @@ use super::{inflate, lock};
 /// Memory for all that are inflating at once: their buffers and windows.
 const INFLATING: u64 = 24 << 20;
 
-/// Memory that workers share: each takes what it needs and waits until there is as much.
+/// Memory, or something else that is counted, that workers share: each takes what it needs and waits until there is as much.
 pub(crate) struct Budget {
     total: u64,
     left: Mutex<u64>,
@@ -26,7 +26,8 @@ impl Budget {
         Self::new(INFLATING)
     }
 
-    const fn new(total: u64) -> Self {
+    /// So much of something.
+    pub(crate) const fn new(total: u64) -> Self {
         Self { total, left: Mutex::new(total), bell: Condvar::new() }
     }
 
@@ -36,7 +37,7 @@ impl Budget {
     }
 
     /// Waits until there are so many bytes. Who needs more than there is at all gets it alone.
-    fn take(&self, bytes: u64) -> Share<'_> {
+    pub(crate) fn take(&self, bytes: u64) -> Share<'_> {
         let bytes = bytes.min(self.total);
         let mut left = lock(&self.left);
         while *left < bytes {

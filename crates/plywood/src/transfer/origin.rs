@@ -1,6 +1,6 @@
 use ply_archive::{Member, Members};
 use ply_digest::Digest;
-use ply_image::{BlobError, BlobSource, Region};
+use ply_image::{BlobSource, Region};
 
 use crate::Error;
 
@@ -24,7 +24,7 @@ impl Origin<'_> {
 
     pub(crate) fn open(&self) -> Result<Region, Error> {
         let region = match self {
-            Self::Blob(source, digest, _) => source.region(digest)?.ok_or(BlobError::Absent(*digest))?,
+            Self::Blob(source, digest, _) => source.in_file(digest)?,
             Self::Member(members, member) => {
                 let absent = || ply_archive::ArchiveError::Missing {
                     wanted: crate::error::shown(&member.name),
