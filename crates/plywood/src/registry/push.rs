@@ -49,7 +49,7 @@ impl Engine<'_> {
         let _hold = self.store.hold()?;
         let name = name.clone().with_default_tag();
         let catalog = self.store.catalog()?;
-        let found = find(&catalog, &name.canonical())?;
+        let found = find(&catalog, &name.familiar())?;
         let save = SaveOptions {
             format: Format::Oci,
             platforms: options.platforms.clone(),
