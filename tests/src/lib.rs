@@ -28,6 +28,7 @@ mod registry;
 mod roundtrip;
 mod tarball;
 mod transcript;
+mod trust;
 
 pub use disagreement::{DISAGREEMENTS, Disagreement, Verdict};
 pub use docker::Docker;
@@ -46,3 +47,4 @@ pub use registry::{Access, Registry};
 pub use roundtrip::{Expected, members, round_trip, round_trip_folder};
 pub use tarball::{Tarball, bzip2, gzip, xz, zstd};
 pub use transcript::transcript;
+pub use trust::{Effort, tried};

@@ -12,6 +12,7 @@ mod scratch;
 mod shell;
 mod test;
 mod tidy;
+mod trust;
 mod workspace;
 
 use std::process::ExitCode;
@@ -26,7 +27,7 @@ struct Task {
     run: fn(&[&str]) -> Outcome,
 }
 
-const TASKS: [Task; 7] = [
+const TASKS: [Task; 8] = [
     Task { name: "ci", takes: "", does: "lint, tidy, and test with no peer missing", run: ci::run },
     Task { name: "lint", takes: "", does: "format, clippy and docs without a warning", run: lint::run },
     Task { name: "tidy", takes: "", does: "the house rules: floors, dependencies, files", run: tidy::run },
@@ -41,6 +42,12 @@ const TASKS: [Task; 7] = [
         takes: "[--peers [DIR] [--pairs N] [--only WORD]]",
         does: "hashing throughput; --peers: load and save against other engines",
         run: bench::run,
+    },
+    Task {
+        name: "trust",
+        takes: "[--fast|--long]",
+        does: "crashes, power loss, full disks, many at once, damage, hostile images; figures",
+        run: trust::run,
     },
     Task { name: "demo", takes: "", does: "the main job on a small real archive", run: demo::run },
     Task { name: "docs", takes: "", does: "builds the book, checks every link", run: docs::run },

@@ -1,7 +1,8 @@
 //! Every test that needs nothing else; and, where they are installed, those against peers.
 
-use crate::{Outcome, peers, shell};
+use crate::{Outcome, peers, shell, trust};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Set: a peer that is not installed fails its tests instead of skipping them.
 const REQUIRE_PEERS: &str = "PLY_REQUIRE_PEERS";
@@ -14,33 +15,38 @@ pub(crate) fn run(args: &[&str]) -> Outcome {
         ["--real"] => Some(real_images(&shell::root().join("target/real-images"))?),
         _ => return Err(format!("takes --real or nothing, not {}", args.join(" "))),
     };
-    let result = tests(real.as_deref(), false);
+    let mut command = everything();
+    if let Some(folder) = real {
+        command.env(REAL_IMAGES, folder);
+    }
+    let result = tests(&mut command);
     if let Some(missing) = peers::missing() {
         eprintln!("{missing}");
     }
     result
 }
 
-/// The same, and no peer may be missing.
+/// The same, no peer may be missing, and the tests of trust try as hard as a change must stand.
 pub(crate) fn with_all_peers() -> Outcome {
     if let Some(missing) = peers::missing_from_debian() {
         return Err(missing);
     }
-    tests(None, true)
+    trust::reported("full", |settings| {
+        let mut command = everything();
+        command.env(REQUIRE_PEERS, "1").envs(settings.iter().cloned());
+        tests(&mut command)
+    })
 }
 
-fn tests(real: Option<&Path>, all_peers: bool) -> Outcome {
-    let mut command = shell::cargo(["test", "--workspace"]);
-    if let Some(folder) = real {
-        command.env(REAL_IMAGES, folder);
-    }
-    if all_peers {
-        command.env(REQUIRE_PEERS, "1");
-    }
+fn everything() -> Command {
+    shell::cargo(["test", "--workspace"])
+}
+
+fn tests(command: &mut Command) -> Outcome {
     // The tests drive the binary, which `cargo test` alone does not build for another package.
     shell::run_shown(&mut shell::cargo(["build", "--package", "ply-cli"]))?;
     eprintln!("unit tests and doc tests of every crate, journeys of the real binary, peers:");
-    shell::run_shown(&mut command)
+    shell::run_shown(command)
 }
 
 /// The folder of the large archives, built first where it is not there.
@@ -52,7 +58,7 @@ pub(crate) fn real_images(folder: &Path) -> Outcome<PathBuf> {
             wanted.display()
         );
         let script = shell::root().join("tests/real-images/build.sh");
-        shell::run_shown(std::process::Command::new("bash").arg(script).arg(folder))?;
+        shell::run_shown(Command::new("bash").arg(script).arg(folder))?;
     }
     folder.canonicalize().map_err(|why| format!("looking up {}: {why}", folder.display()))
 }

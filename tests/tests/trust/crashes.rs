@@ -1,0 +1,1 @@
+//! Killed at random moments, and at every system call that changes the store.

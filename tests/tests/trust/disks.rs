@@ -1,0 +1,1 @@
+//! Disks that are full, that fail, that may only be read.

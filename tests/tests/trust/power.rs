@@ -1,0 +1,1 @@
+//! The states a disk may be in after the power went.
