@@ -31,6 +31,8 @@ pub struct PlannedImage {
     pub names: Vec<Reference>,
     /// The manifest or index that the names point to.
     pub root: Descriptor,
+    /// Documents that lie nowhere yet, in OCI's format: an index with other digests.
+    pub documents: Vec<Vec<u8>>,
     /// Blobs to carry beside configs and layers: indexes and manifests, and what attestations name.
     pub blobs: Vec<Descriptor>,
     /// The images, one a platform; Docker's format carries the first.
@@ -217,6 +219,9 @@ impl Layout {
             for platform in &image.images {
                 self.document(&platform.manifest.raw);
                 self.document(&platform.config.raw);
+            }
+            for raw in &image.documents {
+                self.document(raw);
             }
             for blob in &image.blobs {
                 self.blob(blob);

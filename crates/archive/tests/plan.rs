@@ -36,6 +36,7 @@ fn image(names: &[&str], layers: &[Vec<u8>], packed: bool) -> PlannedImage {
     let root = Descriptor::new(kind, manifest.digest, manifest.raw.len() as u64);
     let config = Document::<Config>::parse(config.into()).unwrap();
     PlannedImage {
+        documents: Vec::new(),
         names: names.iter().map(|name| Reference::parse(name).unwrap()).collect(),
         root,
         blobs: Vec::new(),

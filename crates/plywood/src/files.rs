@@ -22,7 +22,7 @@ use ply_overlay::Stack;
 use ply_tree::{Content, Extent, Found, Kind, Last, Node, Source, Tree, TreeView, find};
 
 pub use bytes::LayerBytes;
-pub(crate) use bytes::{make_plain, unnamed, verify};
+pub(crate) use bytes::{make_plain, temporary, unnamed, verify};
 pub use cat::kind;
 pub use du::HiddenFile;
 pub use layer_tree::{DiskFile, LayerTree};

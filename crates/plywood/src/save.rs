@@ -3,11 +3,13 @@
 
 mod file;
 mod folder;
+mod repack;
 mod stream;
 mod unloaded;
 
+use repack::Repacked;
+
 pub(crate) use file::{Beside, into_file, preallocate};
-#[cfg(feature = "registry")]
 pub(crate) use stream::write_plain_layer;
 pub(crate) use unloaded::Sources;
 
@@ -37,6 +39,10 @@ pub struct Options {
     pub without: Without,
     /// Compresses the whole archive.
     pub compress: Option<Encoding>,
+    /// How layers are packed in OCI's format; as they are stored, if nobody says.
+    pub compress_layers: Option<Encoding>,
+    /// Whether it is an error to give an image another digest than it has.
+    pub preserve_digests: bool,
     /// Names the images so, in place of the names they have.
     pub named: Option<Vec<Reference>>,
 }
@@ -61,13 +67,14 @@ pub struct Saving {
     /// Layers that do not.
     pub stays: Vec<PlannedLayer>,
     archives: Vec<Archive>,
+    repacked: Option<Repacked>,
     _hold: Hold,
 }
 
 impl Saving {
     /// Where the blobs lie.
     fn sources<'a>(&'a self, engine: &'a Engine<'_>) -> Sources<'a> {
-        Sources { store: &engine.store, archives: &self.archives }
+        Sources { store: &engine.store, archives: &self.archives, repacked: self.repacked.as_ref() }
     }
 
     /// Length of the archive in bytes, before it is compressed.
@@ -126,6 +133,17 @@ impl Engine<'_> {
             image.names.sort();
             image.names.dedup();
         }
+        let repacked = match options.compress_layers {
+            Some(_) if options.format == Format::Docker => {
+                let why = "Docker's archives hold plain layers: --compress-layers goes with OCI's format";
+                return Err(Error::Misuse(why.to_owned()));
+            }
+            Some(wanted) => {
+                let sources = Sources { store: &self.store, archives: &archives, repacked: None };
+                Some(self.repack(&mut images, &sources, wanted, options)?)
+            }
+            None => None,
+        };
         let plan = Plan::new(options.format, &images).map_err(Error::within("laying out the archive"))?;
         let mut seen = HashSet::new();
         let (stays, travels) = images
@@ -138,7 +156,7 @@ impl Engine<'_> {
             .filter(|layer| seen.insert(layer.blob.digest))
             .cloned()
             .partition(|layer| layer.omitted);
-        Ok(Saving { plan, compress: options.compress, travels, stays, archives, _hold: hold })
+        Ok(Saving { plan, compress: options.compress, travels, stays, archives, repacked, _hold: hold })
     }
 
     /// The images that a word means, wherever they lie, laid out.
@@ -210,7 +228,7 @@ impl Engine<'_> {
         }
         // A digest is what the archive says anyway.
         let names = found.by_name.into_iter().filter(|name| name.digest().is_none()).collect();
-        Ok(PlannedImage { names, root, blobs, images })
+        Ok(PlannedImage { names, root, documents: Vec::new(), blobs, images })
     }
 
     fn chosen(&self, found: &Found, target: &Target, options: &Options) -> Result<Vec<Image>, Error> {

@@ -8,5 +8,6 @@ mod compression;
 mod disagreements;
 mod docker;
 mod oci;
+mod packing;
 mod platforms;
 mod writers;

@@ -96,6 +96,25 @@ fn loads_what_skopeo_wrote() {
     }
 }
 
+/// Layers that we packed otherwise are read by skopeo, and are the same layers.
+#[test]
+fn packed_layers_are_read_by_others() {
+    if !needs(&[SKOPEO]) {
+        return;
+    }
+    let (ply, engines) = (Ply::with_family(), Engines::new());
+    for kind in ["gzip", "zstd", "none"] {
+        ply.ok(["save", "--format", "oci", "--compress-layers", kind, "-o", "packed.tar", "app:1.1"]);
+        let from = format!("oci-archive:{}", ply.file("packed.tar").display());
+        let to = ply.file(&format!("{kind}.tar"));
+        output(&mut engines.skopeo(&["copy", "-q", &from, &format!("oci-archive:{}:app:1", to.display())]));
+        let again = Ply::new();
+        assert_eq!(again.load(Input::File, &to, &[]).code, Some(0), "{kind}");
+        let layers = |ply: &Ply, image: &str| ply.ok(["layers", "-q", image]);
+        assert_eq!(layers(&again, "app:1"), layers(&ply, "app:1.1"), "{kind}");
+    }
+}
+
 /// Several images in one archive, and OCI archives, by podman; pushed by buildah.
 #[test]
 fn loads_what_podman_and_buildah_wrote() {

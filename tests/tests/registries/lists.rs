@@ -98,6 +98,7 @@ fn lists_that_lie() {
     check(Lie::Huge(20 << 20), "more than the 16777216 bytes", 1);
     check(Lie::Endless, "more than the 16777216 bytes", 1);
     check(Lie::Status(404, Vec::new(), String::new()), "has no tags of team/app", 1);
+    check(body(r#"{"tags":null}"#), "has no tags", 1);
 }
 
 /// Names of tags come from elsewhere: none of them moves a terminal, or is taken for a name that it is not.

@@ -119,7 +119,7 @@ pub(crate) struct Copy {
     /// Fail rather than give the copy another digest
     #[arg(long)]
     pub(crate) preserve_digests: bool,
-    /// How layers travel to a registry: gzip, zstd, with a level as in zstd:9, or none
+    /// How layers are packed: gzip, zstd, with a level as in zstd:9, or none. [as they are; to a registry: not plain]
     #[arg(long, value_name = "KIND[:LEVEL]")]
     pub(crate) compress_layers: Option<String>,
     /// Platforms to copy, joined by commas

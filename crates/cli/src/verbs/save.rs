@@ -29,7 +29,12 @@ pub(crate) fn run(context: &Context, arguments: &Save) -> Outcome {
         platforms: platforms(arguments.platform.as_deref())?,
         without: engine.without(&arguments.without, read_list)?,
         compress: arguments.compress.as_deref().map(|text| encoding("--compress", text)).transpose()?,
-        named: None,
+        compress_layers: arguments
+            .compress_layers
+            .as_deref()
+            .map(|text| encoding("--compress-layers", text))
+            .transpose()?,
+        ..Options::default()
     };
     let saving = engine.save(&arguments.images, &options)?;
     if arguments.dry_run {

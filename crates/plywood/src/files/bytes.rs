@@ -125,6 +125,13 @@ pub(crate) fn unnamed(folder: &Path) -> io::Result<File> {
     }
 }
 
+/// A file without a name in the store's own folder where that can be written, since the folder for temporary files may be memory.
+pub(crate) fn temporary(store: &Path) -> Result<File, Error> {
+    unnamed(store)
+        .or_else(|_| unnamed(&std::env::temp_dir()))
+        .map_err(Error::within("making a temporary file"))
+}
+
 fn named_for_a_moment(folder: &Path) -> io::Result<File> {
     for number in 0_u32.. {
         let path = folder.join(format!(".ply-{}-{number}", std::process::id()));

@@ -18,7 +18,7 @@ use crate::{Engine, Error};
 pub struct Options {
     /// Which platforms.
     pub platforms: Platforms,
-    /// How layers travel to a registry; as for `push`, if nobody says.
+    /// How layers are packed; if nobody says, as they are, and for a registry as `push` does.
     pub compress_layers: Option<Encoding>,
     /// Whether it is an error if the copy has another digest.
     pub preserve_digests: bool,
@@ -67,8 +67,10 @@ impl Engine<'_> {
     /// The source does not have it, the target cannot be written, or a digest would change that must not.
     pub fn copy(&self, from: &str, to: &str, options: &Options) -> Result<(), Error> {
         let target = Target::parse(to)?;
-        if options.compress_layers.is_some() && !matches!(target, Target::Remote(_)) {
-            return Err(Error::Misuse("--compress-layers is for copies to docker://".to_owned()));
+        let keeps_layers = matches!(target, Target::Store(_) | Target::Daemon(_));
+        if options.compress_layers.is_some() && keeps_layers {
+            let why = "--compress-layers is for copies to registries, archives and layouts";
+            return Err(Error::Misuse(why.to_owned()));
         }
         // What is brought here on the way stays until it is written.
         let _hold = self.store.hold()?;
@@ -98,6 +100,8 @@ impl Engine<'_> {
             format,
             platforms: options.platforms.clone(),
             named: name.map(|name| vec![name]),
+            compress_layers: options.compress_layers,
+            preserve_digests: options.preserve_digests,
             ..SaveOptions::default()
         };
         if options.preserve_digests && format == Format::Docker {
@@ -124,7 +128,7 @@ impl Engine<'_> {
             platforms: options.platforms.clone(),
             preserve_digests: options.preserve_digests,
         };
-        let sources = Sources { store: &self.store, archives: &archives };
+        let sources = Sources { store: &self.store, archives: &archives, repacked: None };
         self.push_planned(&catalog, planned, &sources, name, &push).map(drop)
     }
 

@@ -1,38 +1,13 @@
-//! The documents of what is pushed: as they are, or with other layers, where those travel in other clothes.
+//! What a registry asks of documents beyond what an archive does: all that an index lists, and the small blobs before them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::io::Read;
 
-use ply_archive::{PlannedImage, PlannedPlatform};
 use ply_digest::Digest;
-use ply_image::{
-    BlobSource, Descriptor, DiffId, Document, DocumentError, Index, Manifest, MediaType, Object, raw_document,
-};
+use ply_image::{BlobSource, Descriptor, Document, Index, MediaType};
 
+use crate::documents::Documents;
 use crate::{Error, Watch};
-
-/// A layer to be sent, and the blob that holds it.
-#[derive(Debug, Clone)]
-pub(super) struct Outgoing {
-    pub(super) diff_id: DiffId,
-    pub(super) blob: Descriptor,
-}
-
-/// What is pushed.
-pub(super) struct Documents<'p> {
-    /// The indexes, the root first; none where one manifest is all.
-    indexes: Vec<(Descriptor, Vec<u8>)>,
-    /// The manifests of attestations.
-    attestations: Vec<(Descriptor, Document<Manifest>)>,
-    platforms: Vec<&'p PlannedPlatform>,
-}
-
-/// Documents as they travel.
-pub(super) struct Written {
-    /// In the order they must come: what an index lists before it.
-    pub(super) below: Vec<(Descriptor, Vec<u8>)>,
-    pub(super) root: Descriptor,
-    pub(super) raw: Vec<u8>,
-}
 
 /// A small blob: a config, or what an attestation says.
 pub(super) struct Small {
@@ -43,87 +18,39 @@ pub(super) struct Small {
 /// Largest blob of an attestation.
 const ATTESTATION_LIMIT: u64 = 64 << 20;
 
-impl<'p> Documents<'p> {
-    /// Reads them. An index that lists more than is here cannot be pushed: one image travels alone then, several under an index
-    /// of them, and `watch` hears of it.
-    pub(super) fn of(
-        planned: &'p PlannedImage,
-        source: &dyn BlobSource,
-        watch: &dyn Watch,
-    ) -> Result<Self, Error> {
-        let platforms: Vec<&PlannedPlatform> = planned.images.iter().collect();
-        let mut documents = Self { indexes: Vec::new(), attestations: Vec::new(), platforms };
-        let is_alone = planned.images.iter().any(|image| image.manifest.digest == planned.root.digest);
-        if is_alone {
-            return Ok(documents);
-        }
-        let mut here: HashSet<Digest> = planned.images.iter().map(|image| image.manifest.digest).collect();
-        for blob in &planned.blobs {
-            let Ok(raw) = raw_document(source, &blob.digest) else { continue };
-            if let Ok(index) = Document::<Index>::parse(raw.clone()) {
-                let kind = index.value.media_type.unwrap_or_else(|| MediaType::new(MediaType::INDEX));
-                documents.indexes.push((Descriptor::new(kind, blob.digest, raw.len() as u64), raw));
-                here.insert(blob.digest);
-            } else if let Ok(manifest) = Document::<Manifest>::parse(raw) {
-                let named = std::iter::once(&manifest.value.config).chain(&manifest.value.layers);
-                let is_whole = named.into_iter().all(|blob| source.size(&blob.digest).is_ok());
-                if is_whole {
-                    here.insert(blob.digest);
-                    documents.attestations.push((blob.clone(), manifest));
-                }
-            }
-        }
-        documents.reduce(planned, &here, watch)?;
-        Ok(documents)
-    }
-
-    fn reduce(
-        &mut self,
-        planned: &PlannedImage,
-        here: &HashSet<Digest>,
-        watch: &dyn Watch,
-    ) -> Result<(), Error> {
-        let complete = |raw: &Vec<u8>| {
-            let index = Document::<Index>::parse(raw.clone());
-            index.is_ok_and(|index| index.value.manifests.iter().all(|listed| here.contains(&listed.digest)))
-        };
-        if self.indexes.iter().all(|(_, raw)| complete(raw)) && !self.indexes.is_empty() {
-            // The root is what everything hangs on.
-            self.indexes.sort_by_key(|(descriptor, _)| descriptor.digest != planned.root.digest);
+impl Documents<'_> {
+    /// An index that lists more than is here cannot be pushed: one image travels alone then, several under an index of them, and
+    /// `watch` hears of it.
+    pub(super) fn reduce(&mut self, watch: &dyn Watch) -> Result<(), Error> {
+        let manifests = self.platforms.iter().map(|image| image.manifest.digest);
+        let ours: HashSet<Digest> = manifests.collect();
+        let documents = self.indexes.iter().map(|(index, _)| index.digest);
+        let documents = documents.chain(self.attestations.iter().map(|(blob, _)| blob.digest));
+        let here: HashSet<Digest> = documents.chain(ours.iter().copied()).collect();
+        let listed: Vec<Vec<Descriptor>> = self.indexes.iter().map(|(_, raw)| listed(raw)).collect();
+        let is_under_one = !self.indexes.is_empty() || self.platforms.len() < 2;
+        if is_under_one && listed.iter().flatten().all(|listed| here.contains(&listed.digest)) {
             return Ok(());
         }
         self.attestations.clear();
+        self.indexes.clear();
         if let [_] = self.platforms.as_slice() {
             watch.note(
                 "Not all multiplatform-content is present, only the available single-platform image is pushed",
             );
-            self.indexes.clear();
             return Ok(());
         }
         watch.note("Not all multiplatform-content is present, only the available platforms are pushed");
-        let listed = self.indexes.iter().filter_map(|(_, raw)| Document::<Index>::parse(raw.clone()).ok());
-        let listed = listed.flat_map(|index| index.value.manifests);
-        let ours: HashSet<Digest> = self.platforms.iter().map(|image| image.manifest.digest).collect();
-        let index = Index::new(listed.filter(|listed| ours.contains(&listed.digest)).collect());
+        let listed = listed.into_iter().flatten().filter(|listed| ours.contains(&listed.digest));
+        let index = Index::new(listed.collect());
         let raw = serde_json::to_vec(&index).map_err(Error::within("writing an index"))?;
         let kind = MediaType::new(MediaType::INDEX);
-        self.indexes = vec![(Descriptor::new(kind, Digest::of(&raw), raw.len() as u64), raw)];
+        self.indexes.push((Descriptor::new(kind, Digest::of(&raw), raw.len() as u64), raw));
         Ok(())
-    }
-
-    /// The layers of all images, from the bottom up, each once.
-    pub(super) fn layers(&self) -> Vec<Outgoing> {
-        let mut seen = HashSet::new();
-        let layers = self.platforms.iter().flat_map(|image| &image.layers);
-        layers
-            .filter(|layer| seen.insert(layer.diff_id))
-            .map(|layer| Outgoing { diff_id: layer.diff_id, blob: layer.blob.clone() })
-            .collect()
     }
 
     /// Configs, and what attestations say.
     pub(super) fn small(&self, source: &dyn BlobSource) -> Result<Vec<Small>, Error> {
-        use std::io::Read;
         let configs = self.platforms.iter().map(|image| &image.config);
         let mut small: Vec<Small> =
             configs.map(|config| Small { digest: config.digest, raw: config.raw.clone() }).collect();
@@ -139,111 +66,9 @@ impl<'p> Documents<'p> {
         small.retain(|small| seen.insert(small.digest));
         Ok(small)
     }
-
-    /// The documents with these blobs as layers.
-    pub(super) fn written(&self, blobs: &HashMap<DiffId, Descriptor>) -> Result<Written, Error> {
-        let mut renamed: HashMap<Digest, Descriptor> = HashMap::new();
-        let mut below = Vec::new();
-        for image in &self.platforms {
-            let (descriptor, raw) = manifest(image, blobs)?;
-            renamed.insert(image.manifest.digest, descriptor.clone());
-            below.push((descriptor, raw));
-        }
-        for (descriptor, manifest) in &self.attestations {
-            let kind =
-                manifest.value.media_type.clone().unwrap_or_else(|| MediaType::new(MediaType::MANIFEST));
-            below.push((Descriptor { media_type: kind, ..descriptor.clone() }, manifest.raw.clone()));
-        }
-        // What lies deepest first.
-        for (descriptor, raw) in self.indexes.iter().rev() {
-            let (new, raw) = index(descriptor, raw, &renamed)?;
-            renamed.insert(descriptor.digest, new.clone());
-            below.push((new, raw));
-        }
-        let (root, raw) = below.pop().ok_or(ply_archive::ArchiveError::NoImage)?;
-        Ok(Written { below, root, raw })
-    }
 }
 
-/// The manifest of an image as it is, where its layers travel as they are and somebody gave it to us; else one that says what
-/// travels, with all else that it said.
-fn manifest(
-    image: &PlannedPlatform,
-    blobs: &HashMap<DiffId, Descriptor>,
-) -> Result<(Descriptor, Vec<u8>), Error> {
-    let manifest = &image.manifest;
-    let sent: Vec<&Descriptor> =
-        image.layers.iter().map(|layer| blobs.get(&layer.diff_id).unwrap_or(&layer.blob)).collect();
-    let is_as_it_was =
-        sent.iter().zip(&manifest.value.layers).all(|(sent, named)| sent.digest == named.digest);
-    if is_as_it_was && !manifest.value.is_made() {
-        let kind = manifest.value.media_type.clone().unwrap_or_else(|| MediaType::new(MediaType::MANIFEST));
-        return Ok((Descriptor::new(kind, manifest.digest, manifest.raw.len() as u64), manifest.raw.clone()));
-    }
-    let sent: Vec<Descriptor> = sent.into_iter().map(in_oci_words).collect();
-    let raw = manifest.value.with_layers(&manifest.raw, &sent)?;
-    let kind = MediaType::new(MediaType::MANIFEST);
-    Ok((Descriptor::new(kind, Digest::of(&raw), raw.len() as u64), raw))
-}
-
-/// A layer's descriptor in a manifest of OCI's.
-fn in_oci_words(blob: &Descriptor) -> Descriptor {
-    let kind = &blob.media_type;
-    let media_type = match kind.as_str() {
-        _ if kind.is_oci_layer() => kind.clone(),
-        text if text.ends_with("gzip") => MediaType::new(MediaType::LAYER_GZIP),
-        text if text.ends_with("zstd") => MediaType::new(MediaType::LAYER_ZSTD),
-        _ => MediaType::new(MediaType::LAYER),
-    };
-    Descriptor { media_type, ..blob.clone() }
-}
-
-/// An index with other digests where what it lists has others.
-fn index(
-    descriptor: &Descriptor,
-    raw: &[u8],
-    renamed: &HashMap<Digest, Descriptor>,
-) -> Result<(Descriptor, Vec<u8>), Error> {
-    let shape = |source| DocumentError::Shape { what: "index", digest: descriptor.digest, source };
-    let mut object: Object = serde_json::from_slice(raw).map_err(shape)?;
-    let mut listed: Vec<Object> = object.get("manifests").map_err(shape)?.unwrap_or_default();
-    let mut changed = false;
-    for entry in &mut listed {
-        let Some(digest) = entry.get::<Digest>("digest").map_err(shape)? else { continue };
-        if let Some(new) = renamed.get(&digest).filter(|new| new.digest != digest) {
-            changed = true;
-            entry.set("mediaType", &new.media_type).map_err(shape)?;
-            entry.set("digest", &new.digest).map_err(shape)?;
-            entry.set("size", &new.size).map_err(shape)?;
-        }
-        changed |= follow_attestation(entry, renamed).map_err(shape)?;
-    }
-    if !changed {
-        return Ok((descriptor.clone(), raw.to_vec()));
-    }
-    object.set("manifests", &listed).map_err(shape)?;
-    // Docker's list may list no manifest of OCI's.
-    object.set("mediaType", MediaType::INDEX).map_err(shape)?;
-    let raw = serde_json::to_vec(&object).map_err(shape)?;
-    Ok((Descriptor::new(MediaType::new(MediaType::INDEX), Digest::of(&raw), raw.len() as u64), raw))
-}
-
-/// BuildKit's annotation says which manifest an attestation is of.
-fn follow_attestation(
-    entry: &mut Object,
-    renamed: &HashMap<Digest, Descriptor>,
-) -> Result<bool, serde_json::Error> {
-    const OF: &str = "vnd.docker.reference.digest";
-    let Some(mut annotations) = entry.get::<Object>("annotations")? else { return Ok(false) };
-    let Some(of) = annotations.get::<String>(OF)?.and_then(|text| text.parse::<Digest>().ok()) else {
-        return Ok(false);
-    };
-    match renamed.get(&of).filter(|new| new.digest != of) {
-        Some(new) => {
-            annotations.insert(OF, &new.digest)?;
-            entry.set("annotations", &annotations)?;
-            Ok(true)
-        }
-        None => Ok(false),
-    }
+/// What an index lists.
+fn listed(raw: &[u8]) -> Vec<Descriptor> {
+    Document::<Index>::parse(raw.to_vec()).map_or_else(|_| Vec::new(), |index| index.value.manifests)
 }

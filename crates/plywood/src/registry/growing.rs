@@ -9,7 +9,7 @@ use ply_digest::{Digest, Hasher};
 use ply_registry::Bytes;
 
 use crate::Error;
-use crate::files::unnamed;
+use crate::files::temporary;
 use crate::transfer::lock;
 
 /// Bytes that are sent at once, so that a server's work overlaps with ours.
@@ -39,11 +39,8 @@ pub(super) enum Grown {
 }
 
 impl Growing {
-    /// In the store's own folder where that can be written, since the folder for temporary files may be memory.
     pub(super) fn new(store: &std::path::Path) -> Result<Self, Error> {
-        let file = unnamed(store).or_else(|_| unnamed(&std::env::temp_dir()));
-        let file = file.map_err(Error::within("making a temporary file"))?;
-        Ok(Self { file, state: Mutex::default(), bell: Condvar::new() })
+        Ok(Self { file: temporary(store)?, state: Mutex::default(), bell: Condvar::new() })
     }
 
     /// What the bytes are written into, in order.

@@ -1,6 +1,5 @@
 //! Images that lie in a registry or a daemon, laid out to be written elsewhere: their blobs are brought here first.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
@@ -11,7 +10,7 @@ use ply_reference::Reference;
 use ply_registry::daemon::Daemon;
 
 use super::look::keep;
-use crate::files::unnamed;
+use crate::files::temporary;
 use crate::save::{Options, planned_layer};
 use crate::select::{Platforms, descriptor};
 use crate::{Engine, Error};
@@ -51,7 +50,7 @@ impl Engine<'_> {
         });
         let images = images.collect::<Result<Vec<_>, Error>>()?;
         let names = vec![reference.clone()].into_iter().filter(|name| name.digest().is_none()).collect();
-        Ok(PlannedImage { names, root, blobs, images })
+        Ok(PlannedImage { names, root, documents: Vec::new(), blobs, images })
     }
 
     /// Images of a Docker daemon, by way of an archive that has no name.
@@ -63,8 +62,7 @@ impl Engine<'_> {
     ) -> Result<Vec<PlannedImage>, Error> {
         let mut stream = Daemon::from_environment()?.export(&[daemon_name(name)?])?;
         let failed = || Error::within("taking the image from the daemon");
-        let mut file: File =
-            unnamed(self.store.root()).or_else(|_| unnamed(&std::env::temp_dir())).map_err(failed())?;
+        let mut file = temporary(self.store.root())?;
         io::copy(&mut stream, &mut file).map_err(failed())?;
         // Opened once more through this name, and then on its own.
         let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));

@@ -41,7 +41,7 @@ impl Engine<'_> {
     /// Pulls all tags of a repository; `each` hears of them one by one.
     ///
     /// # Errors
-    /// As [`pull`](Self::pull), or what `each` says; what was pulled before stays.
+    /// As [`pull`](Self::pull), there is no tag, or what `each` says; what was pulled before stays.
     pub fn pull_all<E: From<Error>>(
         &self,
         name: &ply_reference::Name,
@@ -50,6 +50,9 @@ impl Engine<'_> {
     ) -> Result<(), E> {
         let client = self.client();
         let tags = client.repository(name).and_then(|repository| repository.tags()).map_err(Error::from)?;
+        if tags.is_empty() {
+            return Err(Error::within(name.familiar())("has no tags".to_owned()).into());
+        }
         for tag in tags {
             let reference = Reference::parse(&format!("{}:{tag}", name.canonical())).map_err(Error::from)?;
             each(self.pull_with(&client, &reference, platforms)?)?;

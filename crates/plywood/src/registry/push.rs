@@ -10,8 +10,8 @@ use ply_reference::{Name, Reference, Tag};
 use ply_registry::{Repository, Wanted};
 use ply_store::Catalog;
 
-use super::documents::{self, Documents};
 use super::send::{Sending, Sent};
+use crate::documents::{Documents, Written, other_digest};
 use crate::save::Options as SaveOptions;
 use crate::select::{Platforms, find, parse_canonical};
 use crate::{Engine, Error};
@@ -95,7 +95,8 @@ impl Engine<'_> {
     ) -> Result<Pushed, Error> {
         let client = self.client();
         let repository = client.repository(name.name())?;
-        let documents = Documents::of(planned, source, self.watch)?;
+        let mut documents = Documents::of(planned, source);
+        documents.reduce(self.watch)?;
         let layers = documents.layers();
         let sending = Sending {
             engine: self,
@@ -110,8 +111,7 @@ impl Engine<'_> {
             sent.iter().map(|(id, blob, _)| (*id, blob.clone())).collect();
         let written = documents.written(&blobs)?;
         if options.preserve_digests && written.root.digest != planned.root.digest {
-            let why = "other layers than the manifest names would travel, and so another digest would be given to the image";
-            return Err(Error::Misuse(format!("{why}: --preserve-digests does not allow it")));
+            return Err(other_digest());
         }
         self.put_manifests(&repository, &written, name)?;
         let mut layers: Vec<(DiffId, Sent)> = sent.into_iter().map(|(id, _, how)| (id, how)).collect();
@@ -122,7 +122,7 @@ impl Engine<'_> {
     fn put_manifests(
         &self,
         repository: &Repository<'_>,
-        written: &documents::Written,
+        written: &Written,
         name: &Reference,
     ) -> Result<(), Error> {
         for (descriptor, raw) in &written.below {

@@ -13,11 +13,12 @@ use ply_reference::Name;
 use ply_registry::{Begun, Bytes, Repository, Upload};
 use ply_store::Twin;
 
-use super::documents::{Outgoing, Small};
+use super::documents::Small;
 use super::growing::{Growing, Grown, STEP};
+use crate::documents::Outgoing;
 use crate::new_image::layer_type;
-use crate::save::write_plain_layer;
-use crate::transfer::{Budget, lock, sniff};
+use crate::pack::{called, packing, stored};
+use crate::transfer::{Budget, lock};
 use crate::watch::{Task, TaskProgress};
 use crate::workers::each;
 use crate::{Engine, Error};
@@ -96,7 +97,7 @@ impl Sending<'_> {
                         Some(twin) if self.has(&twin)? => {
                             let blob =
                                 Descriptor::new(layer_type(encoding.compression()), twin.digest, twin.size);
-                            self.remember(layer, encoding, &blob);
+                            self.engine.remember(layer, encoding, &blob);
                             keep(at, blob, Sent::There);
                         }
                         _ => lock(&packing).push((at, encoding)),
@@ -112,14 +113,12 @@ impl Sending<'_> {
     }
 
     fn way(&self, layer: &Outgoing) -> Result<Way, Error> {
-        let region = self.source.in_file(&layer.blob.digest)?;
-        let stored = sniff(&region).map_err(Error::within(format!("blob {}", layer.blob.digest)))?;
-        let encoding = match (self.compress, stored) {
-            (None, Compression::None) => Encoding::GZIP,
-            (None, _) => return Ok(Way::AsIs),
-            (Some(wanted), stored) if wanted.compression() == stored => return Ok(Way::AsIs),
-            (Some(wanted), _) => wanted,
+        let encoding = match self.compress {
+            Some(wanted) => packing(self.source, &layer.blob, wanted)?,
+            None if stored(self.source, &layer.blob)? == Compression::None => Some(Encoding::GZIP),
+            None => None,
         };
+        let Some(encoding) = encoding else { return Ok(Way::AsIs) };
         let called = called(encoding);
         let twins = self.engine.store.twins(&layer.diff_id);
         Ok(Way::Packed(encoding, twins.into_iter().rev().find(|twin| twin.encoding == called)))
@@ -200,7 +199,7 @@ impl Sending<'_> {
                     match self.send_growing(&sending) {
                         Ok(Some((digest, size, how))) => {
                             let blob = Descriptor::new(layer_type(encoding.compression()), digest, size);
-                            self.remember(layer, *encoding, &blob);
+                            self.engine.remember(layer, *encoding, &blob);
                             keep(*at, blob, how);
                         }
                         // Why it does not grow any more is told by who lets it grow.
@@ -211,30 +210,17 @@ impl Sending<'_> {
                         }
                     }
                 });
-                if let Err(error) = self.pack(layer, *encoding, &growing, &progress) {
-                    lock(failed).get_or_insert(error);
-                    growing.fail();
-                    break;
+                match self.engine.pack(self.source, layer, *encoding, growing.writer(), &progress) {
+                    Ok(writer) => writer.finish(),
+                    Err(error) => {
+                        lock(failed).get_or_insert(error);
+                        growing.fail();
+                        break;
+                    }
                 }
             }
         });
         failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
-    }
-
-    fn pack(
-        &self,
-        layer: &Outgoing,
-        encoding: Encoding,
-        growing: &Growing,
-        progress: &dyn Progress,
-    ) -> Result<(), Error> {
-        let what = || format!("layer {}", layer.diff_id.0.short());
-        let from = self.source.in_file(&layer.blob.digest)?;
-        let mut encoder = ply_layer::encoder(encoding, self.engine.threads(), growing.writer())
-            .map_err(Error::within(what()))?;
-        write_plain_layer(&from, layer.blob.digest, layer.diff_id, &mut encoder, progress)?;
-        encoder.finish().map_err(Error::within(what()))?.finish();
-        Ok(())
     }
 
     /// Sends a blob while it grows; one that is small is asked for first, once its digest is known.
@@ -268,20 +254,6 @@ impl Sending<'_> {
                 Grown::Failed => return Ok(None),
             }
         }
-    }
-
-    fn remember(&self, layer: &Outgoing, encoding: Encoding, blob: &Descriptor) {
-        let (encoding, digest, size) = (called(encoding), blob.digest, blob.size);
-        self.engine.store.keep_twin(&layer.diff_id, Twin { encoding, digest, size });
-    }
-}
-
-/// How an encoding is called in what is remembered: another way of packing must be called otherwise.
-fn called(encoding: Encoding) -> String {
-    match encoding {
-        Encoding::None => "none".to_owned(),
-        Encoding::Gzip { level } => format!("gzip:{level}/1"),
-        Encoding::Zstd { level } => format!("zstd:{level}/1"),
     }
 }
 

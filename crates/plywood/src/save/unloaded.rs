@@ -7,24 +7,27 @@ use ply_digest::Digest;
 use ply_image::{BlobError, BlobSource, Region};
 use ply_store::Store;
 
+use super::repack::Repacked;
 use super::{Options, omitted, one_platform, planned_layer};
 use crate::select::{Platforms, is_wanted, not_in, platform_of};
 use crate::{Engine, Error};
 
-/// Where the blobs of what is saved lie: in the store, or in archives that are not loaded.
+/// Where the blobs of what is saved lie: in the store, in archives that are not loaded, or packed again.
 pub(crate) struct Sources<'a> {
     pub(crate) store: &'a Store,
     pub(crate) archives: &'a [Archive],
+    pub(crate) repacked: Option<&'a Repacked>,
 }
 
-impl Sources<'_> {
+impl<'a> Sources<'a> {
     fn first<T>(
         &self,
         digest: &Digest,
-        ask: impl Fn(&dyn BlobSource) -> Result<T, BlobError>,
+        ask: impl Fn(&'a dyn BlobSource) -> Result<T, BlobError>,
     ) -> Result<T, BlobError> {
         let archives = self.archives.iter().map(|archive| archive as &dyn BlobSource);
-        for source in std::iter::once(self.store as &dyn BlobSource).chain(archives) {
+        let repacked = self.repacked.map(|repacked| repacked as &dyn BlobSource);
+        for source in std::iter::once(self.store as &dyn BlobSource).chain(archives).chain(repacked) {
             match ask(source) {
                 Err(BlobError::Absent(_)) => {}
                 other => return other,
@@ -36,14 +39,7 @@ impl Sources<'_> {
 
 impl BlobSource for Sources<'_> {
     fn open(&self, digest: &Digest) -> Result<Box<dyn Read + Send + '_>, BlobError> {
-        let archives = self.archives.iter().map(|archive| archive.open(digest));
-        for opened in std::iter::once(self.store.open(digest)).chain(archives) {
-            match opened {
-                Err(BlobError::Absent(_)) => {}
-                other => return other,
-            }
-        }
-        Err(BlobError::Absent(*digest))
+        self.first(digest, |source| source.open(digest))
     }
 
     fn size(&self, digest: &Digest) -> Result<u64, BlobError> {
@@ -107,6 +103,7 @@ impl Engine<'_> {
         Ok(PlannedImage {
             names: packed.names.clone(),
             root: packed.root.clone().ok_or_else(unknown)?,
+            documents: Vec::new(),
             blobs,
             images,
         })
