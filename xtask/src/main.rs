@@ -5,6 +5,7 @@
 mod bench;
 mod ci;
 mod demo;
+mod dist;
 mod docs;
 mod lint;
 mod peers;
@@ -27,7 +28,7 @@ struct Task {
     run: fn(&[&str]) -> Outcome,
 }
 
-const TASKS: [Task; 8] = [
+const TASKS: [Task; 9] = [
     Task { name: "ci", takes: "", does: "lint, tidy, and test with no peer missing", run: ci::run },
     Task { name: "lint", takes: "", does: "format, clippy and docs without a warning", run: lint::run },
     Task { name: "tidy", takes: "", does: "the house rules: floors, dependencies, files", run: tidy::run },
@@ -50,6 +51,12 @@ const TASKS: [Task; 8] = [
         run: trust::run,
     },
     Task { name: "demo", takes: "", does: "the main job on a small real archive", run: demo::run },
+    Task {
+        name: "dist",
+        takes: "[--no-crates]",
+        does: "static binary, man pages, completions, a Debian package, crates, checksums",
+        run: dist::run,
+    },
     Task { name: "docs", takes: "", does: "builds the book, checks every link", run: docs::run },
 ];
 

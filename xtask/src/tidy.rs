@@ -16,6 +16,7 @@ pub(crate) fn run(_: &[&str]) -> Outcome {
     let mut faults = Vec::new();
     faults.extend(floors::check(&workspace, &arrows));
     faults.extend(dependencies::forbidden(&workspace, &arrows));
+    faults.extend(dependencies::banned(&workspace));
     faults.extend(dependencies::twice(&workspace));
     faults.extend(licences::check(&workspace));
     faults.extend(manifests::check(&workspace)?);

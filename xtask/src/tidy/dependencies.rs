@@ -3,6 +3,18 @@
 use crate::workspace::Workspace;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// Crates that may not come in by any way, tests included, and why.
+const BANNED: [(&str, &str); 6] = [
+    ("tokio", "one thread waits for one answer; no event loop"),
+    ("async-std", "one thread waits for one answer; no event loop"),
+    ("openssl-sys", "TLS is rustls'; a C library of the system makes no static binary"),
+    ("native-tls", "TLS is rustls'; a C library of the system makes no static binary"),
+    ("libgit2-sys", "nothing here needs git"),
+    ("chrono", "time is jiff's"),
+];
+/// Where every crate that is not ours comes from.
+const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
+
 /// Crates that are there at two incompatible versions, and why we live with that.
 const ACCEPTED_TWICE: [(&str, &str); 4] = [
     ("getrandom", "ring 0.17 stands on 0.2, tempfile on 0.4; a few lines around one system call"),
@@ -22,6 +34,20 @@ pub(super) fn forbidden(workspace: &Workspace, arrows: &BTreeMap<&str, BTreeSet<
         }
     }
     faults
+}
+
+/// Banned crates, and those that come from elsewhere than the one registry.
+pub(super) fn banned(workspace: &Workspace) -> Vec<String> {
+    let packages = workspace.packages.iter();
+    packages.filter_map(|package| judge_banned(&package.name, package.source.as_deref())).collect()
+}
+
+fn judge_banned(name: &str, source: Option<&str>) -> Option<String> {
+    if let Some((_, why)) = BANNED.iter().find(|(banned, _)| *banned == name) {
+        return Some(format!("{name} is banned: {why}"));
+    }
+    let strange = source.filter(|source| *source != REGISTRY)?;
+    Some(format!("{name} comes from {strange}, not from the registry"))
 }
 
 /// The shortest way from one crate to another, breadth first.
@@ -111,6 +137,17 @@ mod tests {
         check("a", "a", None);
         check("d", "a", None);
         check("a", "e", None);
+    }
+
+    #[test]
+    fn what_is_banned_and_what_comes_from_elsewhere() {
+        let check = |name, source, fine: bool| {
+            assert_eq!(judge_banned(name, source).is_none(), fine, "{name} {source:?}");
+        };
+        check("serde", Some(REGISTRY), true);
+        check("ply-tree", None, true);
+        check("tokio", Some(REGISTRY), false);
+        check("serde", Some("git+https://example.invalid/serde"), false);
     }
 
     #[test]
