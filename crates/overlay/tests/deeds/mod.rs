@@ -1,48 +1,28 @@
-//! Random layers, by what may be done in one.
+//! Layers, by what may be done in one.
 
 use std::collections::BTreeSet;
 
 use ply_tree::path;
-use proptest::prelude::*;
 
 use crate::naive::{Entry, Model, apply};
 use crate::notation::layer;
 
 /// What may be done to a layer; names and numbers are chosen later, by what there is.
 #[derive(Debug, Clone)]
-enum Deed {
+pub(crate) enum Deed {
     File { at: u8, content: u8, mode: u8 },
     Directory { at: u8, mode: u8 },
     Opaque { at: u8 },
     Symlink { at: u8, to: u8 },
-    Link { at: u8, to: prop::sample::Index },
-    Below { at: u8, to: prop::sample::Index },
+    Link { at: u8, to: u8 },
+    Below { at: u8, to: u8 },
     Astray { at: u8, to: u8 },
     Whiteout { at: u8 },
     Root { mode: u8 },
 }
 
-fn deed() -> impl Strategy<Value = Deed> {
-    let at = || 0..PATHS;
-    let index = any::<prop::sample::Index>;
-    prop_oneof![
-        6 => (at(), 0..3u8, 0..3u8).prop_map(|(at, content, mode)| Deed::File { at, content, mode }),
-        3 => (at(), 0..3u8).prop_map(|(at, mode)| Deed::Directory { at, mode }),
-        1 => at().prop_map(|at| Deed::Opaque { at }),
-        1 => (at(), at()).prop_map(|(at, to)| Deed::Symlink { at, to }),
-        2 => (at(), index()).prop_map(|(at, to)| Deed::Link { at, to }),
-        2 => (at(), index()).prop_map(|(at, to)| Deed::Below { at, to }),
-        4 => at().prop_map(|at| Deed::Whiteout { at }),
-        1 => (0..3u8).prop_map(|mode| Deed::Root { mode }),
-        // Seldom, since such a stack is mostly an error.
-        1 => (at(), at(), 0..8u8).prop_map(|(at, to, rare)| {
-            if rare == 0 { Deed::Astray { at, to } } else { Deed::Whiteout { at } }
-        }),
-    ]
-}
-
 /// Paths of one to three names out of three.
-const PATHS: u8 = 3 + 9 + 27;
+pub(crate) const PATHS: u8 = 3 + 9 + 27;
 
 fn path_of(number: u8) -> String {
     let name = |digit: u8| char::from(b'a' + digit % 3).to_string();
@@ -54,17 +34,14 @@ fn path_of(number: u8) -> String {
 }
 
 /// Layers, bottom first, in the notation.
-pub(crate) fn layers() -> impl Strategy<Value = Vec<String>> {
-    let deeds = prop::collection::vec(deed(), 0..9);
-    prop::collection::vec(deeds, 0..6).prop_map(|layers| {
-        let (mut texts, mut below) = (Vec::new(), Model::new());
-        for (number, deeds) in layers.iter().enumerate() {
-            let text = text(deeds, &below);
-            apply(&mut below, number, &layer(&text));
-            texts.push(text);
-        }
-        texts
-    })
+pub(crate) fn layers(layers: &[Vec<Deed>]) -> Vec<String> {
+    let (mut texts, mut below) = (Vec::new(), Model::new());
+    for (number, deeds) in layers.iter().enumerate() {
+        let text = text(deeds, &below);
+        apply(&mut below, number, &layer(&text));
+        texts.push(text);
+    }
+    texts
 }
 
 /// The layer in the notation. A name once taken as a file is not a directory later in the same layer, nor the reverse.
@@ -108,9 +85,9 @@ fn text(deeds: &[Deed], below: &Model) -> String {
             Deed::Directory { mode, .. } => format!("{at}/@{}", MODES[usize::from(*mode)]),
             Deed::Opaque { .. } => format!("{at}/!"),
             Deed::Symlink { to, .. } => format!("{at}->{}", path_of(*to)),
-            Deed::Link { to, .. } if !linkable.is_empty() => format!("{at}~{}", to.get(&linkable)),
+            Deed::Link { to, .. } if !linkable.is_empty() => format!("{at}~{}", chosen(&linkable, *to)),
             Deed::Below { to, .. } if !files.is_empty() => {
-                format!("{at}^{}", to.get(&files))
+                format!("{at}^{}", chosen(&files, *to))
             }
             Deed::Astray { to, .. } => format!("{at}^{}", path_of(*to)),
             Deed::Whiteout { .. } => {
@@ -128,6 +105,10 @@ fn text(deeds: &[Deed], below: &Model) -> String {
         text = text + " " + &entry;
     }
     text.trim_start().to_owned()
+}
+
+fn chosen(names: &[String], number: u8) -> &str {
+    &names[usize::from(number) % names.len()]
 }
 
 const MODES: [&str; 3] = ["644", "755", "700"];
