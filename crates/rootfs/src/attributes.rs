@@ -120,7 +120,12 @@ impl Maker<'_> {
         name: &[u8],
         value: &[u8],
     ) -> Result<(), RootfsError> {
-        match xattr::set(&target, name, value) {
+        // The system would take no capabilities for none, and then fail whoever reads the file's attributes.
+        let set = match xattr::is_unreadable(name, value) {
+            true => Err(Errno::INVAL),
+            false => xattr::set(&target, name, value),
+        };
+        match set {
             Ok(()) => Ok(()),
             Err(error) if matches!(error, Errno::IO | Errno::DQUOT) || self.is_full(error) => {
                 Err(self.io("set an extended attribute of", at, error))

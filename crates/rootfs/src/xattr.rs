@@ -24,6 +24,11 @@ pub fn welcome(name: &[u8]) -> bool {
     name == b"security.capability" || LISTS.iter().any(|list| list.as_bytes() == name)
 }
 
+/// Whether an attribute can be set, and then not be read: Linux looks at the form of capabilities only where there are any.
+pub(crate) fn is_unreadable(name: &[u8], value: &[u8]) -> bool {
+    name == b"security.capability" && value.is_empty()
+}
+
 pub(crate) fn set(target: &Target<'_>, name: &[u8], value: &[u8]) -> rustix::io::Result<()> {
     match *target {
         Target::Open(fd) => fsetxattr(fd, name, value, XattrFlags::empty()),

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use common::{Made, device, everything, is_root, listing, meta, owned, with};
 use ply_rootfs::{Options, Owners, Scan, Style, Why, scan};
-use ply_tree::Kind;
+use ply_tree::{Kind, Tree};
 
 fn check(made: &Made, options: &Options) {
     let folder = tempfile::tempdir().unwrap();
@@ -179,6 +179,21 @@ fn what_the_host_reads_is_left_out_and_counted() {
         "{text}"
     );
     assert_eq!(common::xattrs(&into.join("a")).len(), 1);
+}
+
+/// Linux keeps such a value, and then refuses to give it. Found by fuzzing.
+#[test]
+fn no_capabilities_are_not_written_for_none() {
+    let mut made = Made::default();
+    made.file("a", "", with(meta(0o755), &[("security.capability", b""), ("user.kept", b"1")]));
+    let folder = tempfile::tempdir().unwrap();
+    let into = folder.path().join("x");
+    let done = made.unpack(&into).unwrap();
+    let names: Vec<_> = done.warnings.iter().map(|w| (&w.xattr[..], w.why)).collect();
+    assert_eq!(names, [(&b"security.capability"[..], Why::System(22))]);
+    let (tree, _) = scan(&into, &Scan::default()).unwrap();
+    let found = tree.get(tree.child(Tree::ROOT, b"a").unwrap()).unwrap();
+    assert_eq!(found.metadata.xattrs.len(), 1);
 }
 
 #[test]
