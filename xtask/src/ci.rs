@@ -1,12 +1,16 @@
 //! What must hold before a change goes in.
 
-use crate::{Outcome, lint, peers, test, tidy};
+use crate::{Outcome, fuzz, lint, peers, test, tidy};
 use std::time::Instant;
 
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 3] =
-    [("lint", || lint::run(&[])), ("tidy", || tidy::run(&[])), ("test", test::with_all_peers)];
+const STEPS: [Step; 4] = [
+    ("lint", || lint::run(&[])),
+    ("tidy", || tidy::run(&[])),
+    ("test", test::with_all_peers),
+    ("fuzz", || fuzz::run(&["--seconds", "10"])),
+];
 
 pub(crate) fn run(_: &[&str]) -> Outcome {
     // Said at once, not after ten minutes of building.

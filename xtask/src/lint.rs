@@ -1,6 +1,6 @@
 //! Format, clippy and docs, without a warning.
 
-use crate::{Outcome, shell};
+use crate::{Outcome, fuzz, shell};
 
 /// Crates that people take alone, or the program, without their default features.
 const ALONE: [&str; 3] = ["ply-digest", "ply-reference", "ply-cli"];
@@ -18,6 +18,7 @@ pub(crate) fn run(_: &[&str]) -> Outcome {
     shell::run_shown(
         shell::cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"),
     )?;
+    fuzz::lint()?;
     for package in ALONE {
         shell::run_shown(&mut shell::cargo(["check", "--package", package, "--no-default-features"]))?;
     }

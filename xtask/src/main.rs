@@ -7,6 +7,7 @@ mod ci;
 mod demo;
 mod dist;
 mod docs;
+mod fuzz;
 mod lint;
 mod peers;
 mod scratch;
@@ -28,8 +29,13 @@ struct Task {
     run: fn(&[&str]) -> Outcome,
 }
 
-const TASKS: [Task; 9] = [
-    Task { name: "ci", takes: "", does: "lint, tidy, and test with no peer missing", run: ci::run },
+const TASKS: [Task; 10] = [
+    Task {
+        name: "ci",
+        takes: "",
+        does: "lint, tidy, test with no peer missing, fuzz for a moment",
+        run: ci::run,
+    },
     Task { name: "lint", takes: "", does: "format, clippy and docs without a warning", run: lint::run },
     Task { name: "tidy", takes: "", does: "the house rules: floors, dependencies, files", run: tidy::run },
     Task {
@@ -49,6 +55,12 @@ const TASKS: [Task; 9] = [
         takes: "[--fast|--long]",
         does: "crashes, power loss, full disks, many at once, damage, hostile images; figures",
         run: trust::run,
+    },
+    Task {
+        name: "fuzz",
+        takes: "[--seconds N] [--only TARGET] [--jobs N] [--input FILE]",
+        does: "the fuzz targets, each for a while; --input: one input again",
+        run: fuzz::run,
     },
     Task { name: "demo", takes: "", does: "the main job on a small real archive", run: demo::run },
     Task {

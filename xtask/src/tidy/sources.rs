@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LONGEST: usize = 600;
 /// A longer file says in its first line why it is one subject, with these words.
 const EXCUSE: &str = "one subject";
-const FOLDERS: [&str; 3] = ["crates", "tests", "xtask"];
+const FOLDERS: [&str; 4] = ["crates", "fuzz", "tests", "xtask"];
 const UNFINISHED: [&str; 3] = ["todo", "unimplemented", "dbg"];
 
 pub(super) struct Source {
@@ -15,7 +15,7 @@ pub(super) struct Source {
     text: String,
 }
 
-/// Every Rust file of the workspace, sorted.
+/// Every Rust file of the workspace and of the fuzz targets, sorted.
 pub(super) fn read(root: &Path) -> Outcome<Vec<Source>> {
     let mut sources = Vec::new();
     let mut folders: Vec<PathBuf> = FOLDERS.map(|folder| root.join(folder)).to_vec();
