@@ -95,6 +95,16 @@ impl Store {
         Ok(())
     }
 
+    /// Files that were to take another's name: of the index and of what stands beside it. Whoever makes a store holds the lock.
+    fn remove_unfinished_files(&self) {
+        let Ok(Some(_lock)) = lock::take_if_free(&self.layout.index_lock(), Mode::Exclusive) else { return };
+        for entry in fs::read_dir(self.layout.private()).into_iter().flatten().flatten() {
+            if entry.path().extension().is_some_and(|extension| extension == "new") {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
     /// Whoever takes part in a transaction holds the lock that we hold alone: all of these are dead.
     fn remove_left_overs(&self) -> Collected {
         let mut collected = Collected::default();
@@ -105,7 +115,7 @@ impl Store {
             collected.left_overs += usize::from(gone.is_ok());
         }
         collected.left_overs += self.remove_unfinished_containers();
-        let _ = fs::remove_file(self.layout.new_index());
+        self.remove_unfinished_files();
         collected
     }
 }

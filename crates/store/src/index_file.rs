@@ -1,6 +1,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 
 use ply_digest::Digest;
 use ply_image::{Descriptor, Index, annotation};
@@ -9,7 +9,7 @@ use ply_reference::Reference;
 use crate::StoreError;
 use crate::error::io as io_error;
 use crate::layout::Layout;
-use crate::store::sync_folder;
+use crate::store::{sync_folder, write_new};
 
 /// The names of a store: what its `index.json` lists, open for change.
 ///
@@ -250,13 +250,9 @@ fn is_lost(layout: &Layout) -> bool {
 /// Replaces `index.json`, durably. On a full disk the reserve is given up for it, so that images can always be
 /// removed.
 pub(crate) fn write_index(layout: &Layout, names: &Names) -> Result<Vec<u8>, StoreError> {
-    let path = layout.new_index();
+    let path = layout.beside(&layout.index());
     let bytes = names.to_json().map_err(|e| io_error("write", &path)(e.into()))?;
-    let write = || -> io::Result<()> {
-        let mut file = File::create(&path)?;
-        file.write_all(&bytes)?;
-        file.sync_data()
-    };
+    let write = || write_new(&path, &bytes);
     let written = match write() {
         Err(e) if e.kind() == io::ErrorKind::StorageFull && fs::remove_file(layout.reserve()).is_ok() => {
             write()

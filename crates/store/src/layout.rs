@@ -45,8 +45,11 @@ impl Layout {
         self.root.join("ply/reserve")
     }
 
-    pub(crate) fn new_index(&self) -> PathBuf {
-        self.root.join("ply/index.json.new")
+    /// Where a file is written that takes the name of one that stands in the root or in the private folder.
+    pub(crate) fn beside(&self, path: &Path) -> PathBuf {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".new");
+        self.private().join(name)
     }
 
     pub(crate) fn catalog(&self) -> PathBuf {

@@ -58,7 +58,7 @@ pub(crate) fn take_if_free(path: &Path, mode: Mode) -> Result<Option<Lock>, Stor
 }
 
 /// `flock` needs no right to write, so that a store that is only read can be locked too.
-fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     match File::open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             OpenOptions::new().create(true).truncate(false).write(true).read(true).open(path)

@@ -1,6 +1,6 @@
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::catalog::Catalog;
 use crate::error::io as io_error;
@@ -135,7 +135,9 @@ impl Store {
             let new = write_index(&self.layout, &names)?;
             let catalog = catalog.follow(self, &names, &new);
             catalog.save(&self.layout);
-        } else if !facts.is_empty() {
+            return Ok(result);
+        }
+        if !facts.is_empty() {
             catalog.save(&self.layout);
         }
         Ok(result)
@@ -164,19 +166,15 @@ impl Store {
             fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
         }
         let _lock = lock::take(&layout.index_lock(), Mode::Exclusive)?;
-        place(&layout.oci_layout(), br#"{"imageLayoutVersion":"1.0.0"}"#)?;
-        place(&layout.index(), Names::EMPTY.as_bytes())?;
-        place(&layout.lock(), b"")?;
-        // No crash may leave a store that is ours and has no index.
-        sync_folder(&layout.root)?;
-        place(&layout.version(), format!("{FORMAT}\n").as_bytes())?;
-        for folder in [layout.private(), layout.root.join("blobs"), layout.root.clone()] {
+        place(layout, &layout.oci_layout(), br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+        place(layout, &layout.index(), Names::EMPTY.as_bytes())?;
+        drop(lock::open(&layout.lock()).map_err(io_error("create", &layout.lock()))?);
+        for folder in [layout.root.join("blobs"), layout.root.clone()] {
             sync_folder(&folder)?;
         }
-        if let Some(parent) = layout.root.parent().filter(|p| !p.as_os_str().is_empty()) {
-            sync_folder(parent)?;
-        }
-        Ok(())
+        sync_above(&layout.root)?;
+        // Last, since a store that has it is not made again: all else is durable by now. That it is itself need not be.
+        place(layout, &layout.version(), format!("{FORMAT}\n").as_bytes())
     }
 }
 
@@ -199,21 +197,43 @@ pub(crate) fn unlockable(error: &io::Error) -> bool {
 }
 
 /// Writes a file that is not there yet, whole or not at all.
-fn place(path: &PathBuf, bytes: &[u8]) -> Result<(), StoreError> {
+fn place(layout: &Layout, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     if path.exists() {
         return Ok(());
     }
-    let beside = path.with_extension("new");
-    let write = || -> io::Result<()> {
-        let mut file = File::create(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_data()?;
-        fs::rename(&beside, path)
-    };
+    let beside = layout.beside(path);
+    let write = || write_new(&beside, bytes).and_then(|()| fs::rename(&beside, path));
     write().map_err(io_error("write", path))
+}
+
+/// Writes a file durably, a new one always: after a power cut the name may stand for a file that has another name as
+/// well, which must stay whole.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_data()
 }
 
 /// Makes renames and new files in a folder durable.
 pub(crate) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(io_error("sync", path))
+}
+
+/// Makes a folder durable that was made, and all above it that may have been made for it.
+fn sync_above(folder: &Path) -> Result<(), StoreError> {
+    let whole = fs::canonicalize(folder).map_err(io_error("look at", folder))?;
+    for above in whole.ancestors().skip(1) {
+        match sync_folder(above) {
+            // What may not be read was not made by us, and some file systems know no such thing.
+            Err(StoreError::Io { source, .. })
+                if unlockable(&source)
+                    || matches!(source.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {}
+            other => other?,
+        }
+    }
+    Ok(())
 }

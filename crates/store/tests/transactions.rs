@@ -111,6 +111,24 @@ fn what_a_crash_left_is_collected() {
     assert_eq!(store.collect().unwrap(), ply_store::Collected::default());
 }
 
+/// A rename from one folder to another may be half done when the power goes: then the index has two names, and what is
+/// written under the second must not be written into it.
+#[test]
+fn what_has_two_names_after_a_crash_is_not_written_into() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    add(&store, &full("old:1"), &Small::new("old"));
+    let index = folder.path().join("index.json");
+    let before = fs::read(&index).unwrap();
+    for name in ["ply/index.json.new", "kept"] {
+        fs::hard_link(&index, folder.path().join(name)).unwrap();
+    }
+    add(&store, &full("new:1"), &Small::new("new"));
+    assert_eq!(fs::read(folder.path().join("kept")).unwrap(), before);
+    assert_eq!(listed(&store).len(), 2);
+    assert!(!folder.path().join("ply/index.json.new").exists());
+}
+
 #[test]
 fn a_crash_while_the_store_is_made_does_no_harm() {
     let made = ["oci-layout", "index.json", "ply/version", "ply/lock", "ply/index.lock"];
