@@ -32,6 +32,8 @@ impl Store {
         let _lock = lock::take(&self.layout.lock(), Mode::Exclusive)?;
         let catalog = Catalog::load(self, &read_index(&self.layout)?)?;
         let reached = catalog.reached(self)?;
+        // Else names could come back, after a power cut, whose blobs do not.
+        self.settle()?;
         let mut collected = self.remove_left_overs();
         let stacks = catalog.stacks();
         let is_needed =
@@ -55,6 +57,7 @@ impl Store {
             return Ok(None);
         };
         let reached = self.reached()?;
+        self.settle()?;
         let mut collected = self.remove_left_overs();
         for digest in candidates.iter().filter(|d| !reached.contains(d)) {
             if let Ok(size) = ply_image::BlobSource::size(self, digest) {

@@ -169,9 +169,8 @@ impl Ingest {
         for (path, digest) in &finished {
             self.publish(path, digest)?;
         }
-        if !finished.is_empty() {
-            sync_folder(&self.store.layout.blobs())?;
-        }
+        // What was here already may have come from somebody who was killed before this.
+        sync_folder(&self.store.layout.blobs())?;
         let facts = std::mem::take(&mut *lock(&self.facts));
         let changed = self.store.edit_held(&self.hold, &facts, change)?;
         let indexed = std::mem::take(&mut *lock(&self.indexed));

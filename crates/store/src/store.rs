@@ -140,6 +140,7 @@ impl Store {
         if !facts.is_empty() {
             catalog.save(&self.layout);
         }
+        self.settle()?;
         Ok(result)
     }
 
@@ -175,6 +176,14 @@ impl Store {
         sync_above(&layout.root)?;
         // Last, since a store that has it is not made again: all else is durable by now. That it is itself need not be.
         place(layout, &layout.version(), format!("{FORMAT}\n").as_bytes())
+    }
+
+    /// Makes durable what names say now: who wrote them may have been killed before. For whoever relies on them.
+    ///
+    /// # Errors
+    /// The system's word.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        sync_folder(&self.layout.root)
     }
 }
 

@@ -69,6 +69,7 @@ impl Engine<'_> {
         let name = pulled_name(reference);
         let repository = client.repository(name.name())?;
         if let Some(pulled) = self.unchanged(&repository, &name, platforms)? {
+            self.store.settle()?;
             return Ok(pulled);
         }
         let manifest = repository.manifest(&wanted(&name))?;
