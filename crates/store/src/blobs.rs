@@ -95,8 +95,9 @@ impl Store {
         fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
         let (from, to) = (self.layout.blob(digest), folder.join(digest.hex()));
         fs::rename(&from, &to).map_err(io_error("rename", &from))?;
-        sync_folder(&folder)?;
-        sync_folder(&self.layout.blobs())?;
+        for folder in [&folder, &self.layout.private(), &self.layout.blobs()] {
+            sync_folder(folder)?;
+        }
         Ok(to)
     }
 }

@@ -1,7 +1,7 @@
 //! Containers: records of writable layers over images. A record keeps the blobs of its image from being collected.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::io as io_error;
 use crate::lock::{self, Lock, Mode};
-use crate::store::{Hold, sync_folder, unlockable};
+use crate::store::{Hold, sync_folder, unlockable, write_new};
 use crate::{Store, StoreError};
 
 /// What a container is told apart by: 64 hex digits that mean nothing, drawn at random.
@@ -253,18 +253,17 @@ impl Store {
         }
         let target = Path::new("../containers").join(container.id.to_string());
         std::os::unix::fs::symlink(target, &name).map_err(io_error("create", &name))?;
+        // Before the record, or it could be there after a power cut and its name not.
+        for folder in [&names, &self.layout.containers(), &self.layout.private()] {
+            sync_folder(folder)?;
+        }
         let (path, beside) = (folder.config(), folder.root.join("config.json.new"));
         let write = || -> io::Result<()> {
-            let mut file = OpenOptions::new().write(true).create_new(true).open(&beside)?;
-            file.write_all(&serde_json::to_vec(container)?)?;
-            file.sync_data()?;
+            write_new(&beside, &serde_json::to_vec(container)?)?;
             fs::rename(&beside, &path)
         };
         write().map_err(io_error("write", &path))?;
-        for folder in [&folder.root, &self.layout.containers(), &names] {
-            sync_folder(folder)?;
-        }
-        Ok(())
+        sync_folder(&folder.root)
     }
 
     /// Waits until nobody changes a container, and keeps it as it is.
@@ -377,7 +376,9 @@ impl Store {
             // Somebody who removes it may be at it still.
             match File::open(&root) {
                 Ok(folder) => {
+                    // Else the record of one that was removed could come back, after a power cut, and its files would not.
                     matches!(lock::try_flock(&folder, Mode::Exclusive), Ok(true))
+                        && folder.sync_all().is_ok()
                         && fs::remove_dir_all(&root).is_ok()
                 }
                 Err(_) => false,
