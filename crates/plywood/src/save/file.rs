@@ -46,6 +46,9 @@ pub(crate) fn into_file(
     }
     // A link to a file stays a link: its target is replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if let (Some(folder), Some(name)) = (path.parent(), path.file_name()) {
+        sweep(folder, &name.to_string_lossy());
+    }
     // Images hold secrets: for the owner alone, as Docker has it.
     let beside = Beside::create(&path, 0o600)?;
     at_places(&beside)?;
@@ -149,6 +152,8 @@ impl Beside {
             let beside = path.with_file_name(format!(".{name}.{}-{attempt}.part", std::process::id()));
             let mut options = OpenOptions::new();
             match options.read(true).write(true).create_new(true).mode(mode).open(&beside) {
+                // Somebody who sweeps may have been quicker than our lock.
+                Ok(file) if try_lock(&file) == Some(false) || !beside.exists() => {}
                 Ok(file) => return Ok(Self { path: beside, file: Arc::new(file), done: false }),
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(e) => return Err(Error::within(path.display().to_string())(e)),
@@ -177,6 +182,33 @@ impl Beside {
         fs::rename(&self.path, path).map_err(failed())?;
         self.done = true;
         Ok(())
+    }
+}
+
+/// Takes away what was written beside files whose names begin so, by those who were killed.
+pub(super) fn sweep(folder: &Path, names: &str) {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let part = name.strip_prefix('.').and_then(|name| name.strip_prefix(names)?.strip_suffix(".part"));
+        // As they are called above: `.NAME.PROCESS-NUMBER.part`.
+        let is_ours = part.and_then(|part| part.rsplit_once('.')?.1.split_once('-')).is_some_and(
+            |(process, number)| [process, number].iter().all(|digits| digits.parse::<u32>().is_ok()),
+        );
+        if is_ours && File::open(entry.path()).is_ok_and(|file| try_lock(&file) == Some(true)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Locks a file that is written beside another, which says that somebody is at it still. Whether that could be done; `None`
+/// where files cannot be locked.
+fn try_lock(file: &File) -> Option<bool> {
+    use rustix::fs::{FlockOperation, flock};
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Some(true),
+        Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => Some(false),
+        Err(_) => None,
     }
 }
 

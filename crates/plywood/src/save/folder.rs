@@ -8,7 +8,7 @@ use std::path::Path;
 use ply_archive::Source;
 use ply_image::{Descriptor, Document, Index, annotation};
 
-use super::file::{Beside, preallocate, sync_folder};
+use super::file::{Beside, preallocate, sweep, sync_folder};
 use super::{Saving, stream};
 use crate::watch::TaskProgress;
 use crate::{Engine, Error};
@@ -23,6 +23,8 @@ pub(super) fn write(
     let before = listed(folder)?;
     let blobs = folder.join("blobs/sha256");
     fs::create_dir_all(&blobs).map_err(Error::within(at(&blobs)))?;
+    sweep(&blobs, "");
+    sweep(folder, "");
     let progress = TaskProgress::alone(engine.watch, "layout", Some(saving.plan.total));
     let mut index = None;
     for entry in saving.plan.entries.iter().filter(|entry| !entry.path.ends_with('/')) {
@@ -41,12 +43,16 @@ pub(super) fn write(
         }
     }
     sync_folder(&blobs)?;
+    sync_folder(&folder.join("blobs"))?;
     let new = Document::<Index>::parse(index.unwrap_or_default())?.value;
     let index = merged(before, new, name);
     let raw = serde_json::to_vec(&index).map_err(Error::within("writing index.json"))?;
     let path = folder.join("index.json");
     put(&path, raw.len() as u64, |file| file.write_all(&raw).map_err(Error::within(at(&path))))?;
-    sync_folder(folder)
+    sync_folder(folder)?;
+    // It may be new.
+    let whole = fs::canonicalize(folder).map_err(Error::within(at(folder)))?;
+    whole.parent().map_or(Ok(()), sync_folder)
 }
 
 /// What the folder lists already.
@@ -57,8 +63,12 @@ fn listed(folder: &Path) -> Result<Index, Error> {
             Ok(Document::<Index>::parse(raw).map_err(Error::within(path.display().to_string()))?.value)
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
-            if is_empty {
+            // What there is may be of a save that was killed before it wrote the index.
+            let ours = |name: &str| ["blobs", "oci-layout"].contains(&name) || name.ends_with(".part");
+            let is_ours = fs::read_dir(folder).map_or(true, |entries| {
+                entries.flatten().all(|entry| entry.file_name().to_str().is_some_and(ours))
+            });
+            if is_ours {
                 return Ok(Index::new(Vec::new()));
             }
             Err(Error::Misuse(format!("{} is a folder with something else in it", folder.display())))
