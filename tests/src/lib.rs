@@ -10,7 +10,9 @@
     reason = "all of it runs in tests, where a panic is the way to fail"
 )]
 
+mod dice;
 mod disagreement;
+mod disk;
 mod docker;
 mod engines;
 mod filesystem;
@@ -19,19 +21,25 @@ mod listing;
 mod lying;
 mod mount;
 mod oci;
+mod oracle;
 mod peer;
 mod pipe;
 mod ply;
 mod raw;
+mod recording;
 mod refusal;
 mod registry;
 mod roundtrip;
+mod scene;
 mod tarball;
 mod transcript;
 mod trust;
 
+pub use dice::Dice;
 pub use disagreement::{DISAGREEMENTS, Disagreement, Verdict};
 pub use docker::Docker;
+
+pub use disk::{Disk, Loss};
 pub use engines::Engines;
 pub use filesystem::{Difference, Entry, Field, Filesystem, Kind};
 pub use image::{Made, archive_of, hex, host_architecture, layer, listed, made, sha256};
@@ -39,12 +47,15 @@ pub use listing::{Listing, listing};
 pub use lying::{Liar, Lie, Packing, Request, Rule, Served};
 pub use mount::{Mounted, Overlay, mounts_images};
 pub use oci::{Layout, descriptor, named};
+pub use oracle::{Oracle, World};
 pub use peer::{edge, needs, others, output, run, skipped};
 pub use pipe::{Input, feed};
 pub use ply::{Ply, Ran, binary, family};
+pub use recording::{CHANGING, HARMLESS, Recording, Step, strace};
 pub use refusal::Guarded;
 pub use registry::{Access, Registry};
 pub use roundtrip::{Expected, members, round_trip, round_trip_folder};
+pub use scene::Scene;
 pub use tarball::{Tarball, bzip2, gzip, xz, zstd};
 pub use transcript::transcript;
 pub use trust::{Effort, tried};

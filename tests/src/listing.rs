@@ -16,6 +16,23 @@ pub fn listing(folder: &Path) -> Listing {
     found
 }
 
+/// The path of everything below a folder.
+pub(crate) fn all_paths(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![String::new()];
+    while let Some(at) = folders.pop() {
+        for entry in std::fs::read_dir(folder.join(&at)).into_iter().flatten().flatten() {
+            let name = entry.file_name().into_string().unwrap();
+            let path = if at.is_empty() { name } else { format!("{at}/{name}") };
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(path.clone());
+            }
+            found.push(path);
+        }
+    }
+    found
+}
+
 fn list(folder: &Path, prefix: &str, found: &mut Listing) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();

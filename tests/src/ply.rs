@@ -45,6 +45,8 @@ pub fn family() -> PathBuf {
 #[derive(Debug)]
 pub struct Ply {
     folder: TempDir,
+    /// Where the store is to lie in the folder.
+    store: &'static str,
     threads: Option<usize>,
 }
 
@@ -68,7 +70,25 @@ impl Default for Ply {
 impl Ply {
     /// An empty store.
     pub fn new() -> Self {
-        Self { folder: tempfile::Builder::new().prefix("ply-test-").tempdir().unwrap(), threads: None }
+        Self::within(&std::env::temp_dir())
+    }
+
+    fn within(folder: &Path) -> Self {
+        let folder = tempfile::Builder::new().prefix("ply-test-").tempdir_in(folder).unwrap();
+        Self { folder, store: "store", threads: None }
+    }
+
+    /// The same with the store elsewhere in the folder.
+    #[must_use]
+    pub fn with_store(self, store: &'static str) -> Self {
+        Self { store, ..self }
+    }
+
+    /// An empty folder for a store that lies in it as this one does: on a disk, or in memory, where syncs cost nothing.
+    pub fn beside(&self, in_memory: bool) -> Self {
+        let memory = Path::new("/dev/shm");
+        let beside = if in_memory && memory.is_dir() { Self::within(memory) } else { Self::new() };
+        Self { store: self.store, threads: self.threads, ..beside }
     }
 
     /// An empty store, worked on with so many threads.
@@ -102,7 +122,7 @@ impl Ply {
 
     /// The store.
     pub fn store(&self) -> PathBuf {
-        self.folder.path().join("store")
+        self.folder.path().join(self.store)
     }
 
     /// A command line, ready to be run in the folder.
