@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::oracle::{Oracle, World, reproducible};
-use crate::{Disk, Liar, Loss, Made, Packing, Ply, Recording, archive_of, layer, made, output};
+use crate::{Disk, Layout, Liar, Loss, Made, Packing, Ply, Recording, archive_of, layer, made, output};
 
 /// A command, a store as it stands before, and what must hold whatever happens to it.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ impl Scene {
         vec![
             Self::load(),
             Self::load_over(),
+            Self::load_nameless(),
             Self::pull(),
             Self::tag(),
             Self::rmi(),
@@ -59,6 +60,19 @@ impl Scene {
         let (inputs, before) = stored();
         let archive = write(&inputs, &image("c"), "app:1");
         Self::new("load", inputs, before, &["load", "-q", "-i", &archive])
+    }
+
+    /// Loads an image without a name, which a container keeps from being pruned, as it keeps its layers.
+    pub fn load_nameless() -> Self {
+        let (inputs, before) = stored();
+        let held = image("h");
+        before.ok(["load", "-q", "-i", &write(&inputs, &held, "held:1")]);
+        before.ok(["create", "--name", "holder", "held:1"]);
+        before.ok(["rmi", "-f", "held:1"]);
+        let mut layout = Layout::default();
+        let listed = layout.plain(&held);
+        let archive = inputs.write("nameless.tar", layout.list(listed).tar().finish());
+        Self::new("load, without a name", inputs, before, &["load", "-q", "-i", archive.to_str().unwrap()])
     }
 
     /// Pulls an image with layers that are compressed.
