@@ -4,8 +4,10 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use ply_tests::{CHANGING, Dice, Disk, Effort, HARMLESS, Loss, Scene, strace, tried};
+use ply_tests::{CHANGING, Dice, Disk, Effort, HARMLESS, Loss, Scene, needs, strace, tried};
 
+/// What kills and records, and its package.
+const STRACE: (&str, &str) = ("strace", "strace");
 const FOUND: &str = "nothing acknowledged lost, no store unsound, the next command works, nothing left over";
 
 fn is_killed(status: ExitStatus) -> bool {
@@ -51,6 +53,9 @@ fn timed(scene: Scene) -> (Scene, Duration, u64) {
 /// Each call that changes files is where the process dies, one after the other.
 #[test]
 fn at_every_system_call() {
+    if !needs(&[STRACE]) {
+        return;
+    }
     for scene in Scene::all() {
         let recording = scene.record(&["--threads", "1"]);
         assert!(recording.by_one_thread, "{}: strace counts the calls of each thread alone", scene.what);
@@ -87,6 +92,9 @@ fn die(scene: &Scene, call: &str, when: usize) -> ExitStatus {
 /// What a process leaves that dies between two changes, in the order in which its threads made them.
 #[test]
 fn between_any_two_changes() {
+    if !needs(&[STRACE]) {
+        return;
+    }
     for scene in Scene::all() {
         let recording = scene.record(&[]);
         let steps = &recording.steps;
@@ -112,6 +120,9 @@ fn between_any_two_changes() {
 /// No system call is unknown to those who kill and record: a new one must be looked at.
 #[test]
 fn all_calls_are_known() {
+    if !needs(&[STRACE]) {
+        return;
+    }
     for scene in Scene::all() {
         let calls = scene.record(&[]).calls;
         let unknown: Vec<&String> = calls

@@ -4,7 +4,10 @@
 //! durable may be lost whole or in part, bytes, sizes and names each by itself. `fsync` of a file keeps its bytes and its
 //! size, `fsync` of a folder its entries, and nothing else keeps or orders anything. Real file systems promise more.
 
-use ply_tests::{Dice, Disk, Effort, Loss, Recording, Scene, Step, tried};
+use ply_tests::{Dice, Disk, Effort, Loss, Recording, Scene, Step, needs, tried};
+
+/// What records, and its package.
+const STRACE: (&str, &str) = ("strace", "strace");
 
 /// States after a part of the steps, and of what these did not make durable.
 fn states(scene: &Scene, recording: &Recording, times: u64, seed: u64) {
@@ -30,6 +33,9 @@ fn states(scene: &Scene, recording: &Recording, times: u64, seed: u64) {
 
 #[test]
 fn no_state_loses_what_was_acknowledged() {
+    if !needs(&[STRACE]) {
+        return;
+    }
     let effort = Effort::asked();
     for scene in Scene::all() {
         let is_load = scene.what.starts_with("load");
@@ -47,6 +53,9 @@ fn no_state_loses_what_was_acknowledged() {
 /// process left, which [`what_a_killed_process_left_is_not_relied_on`] looks at.
 #[test]
 fn no_sync_can_go() {
+    if !needs(&[STRACE]) {
+        return;
+    }
     for scene in Scene::all() {
         let recording = scene.record(&[]);
         let (mut needed, mut idle) = (0, 0);
@@ -103,6 +112,9 @@ fn without(scene: &Scene, steps: &[Step], sync: usize, inode: usize) -> Option<S
 /// there for that alone are needed.
 #[test]
 fn what_a_killed_process_left_is_not_relied_on() {
+    if !needs(&[STRACE]) {
+        return;
+    }
     let effort = Effort::asked();
     for scene in Scene::all() {
         let first = scene.record(&[]);
