@@ -38,8 +38,8 @@ fn no_state_loses_what_was_acknowledged() {
     }
     let effort = Effort::asked();
     for scene in Scene::all() {
-        let is_load = scene.what.starts_with("load");
-        let times = if is_load { effort.of(30, 1000, 20_000) } else { effort.of(10, 100, 2000) };
+        let is_load = ["load", "load, the first"].contains(&scene.what);
+        let times = if is_load { effort.of(20, 1000, 20_000) } else { effort.of(6, 100, 2000) };
         states(&scene, &scene.record(&[]), times, 12);
         tried(
             &format!("power lost during {}", scene.what),
