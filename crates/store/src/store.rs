@@ -132,7 +132,7 @@ impl Store {
         let mut names = Names::parse(&self.layout, &bytes)?;
         let result = change(&mut names, &catalog)?;
         if names.changed() || !bytes.starts_with(b"{") {
-            let new = write_index(&self.layout, &names)?;
+            let new = write_index(&self.layout, &names, bytes.len())?;
             let catalog = catalog.follow(self, &names, &new);
             catalog.save(&self.layout);
         } else if !facts.is_empty() {
