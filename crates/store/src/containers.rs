@@ -218,10 +218,13 @@ impl Store {
         fs::create_dir_all(&names).map_err(io_error("create", &names))?;
         self.close_containers()?;
         let folder = self.container_folder(&container.id);
-        for path in [folder.upper(), folder.work()] {
-            fs::create_dir_all(&path).map_err(io_error("create", &path))?;
-        }
-        let made = make(&folder).and_then(|()| Ok(self.publish_container(&folder, container)?));
+        let folders = [folder.upper(), folder.work()];
+        let made = folders
+            .iter()
+            .try_for_each(|path| fs::create_dir_all(path).map_err(io_error("create", path)))
+            .map_err(E::from)
+            .and_then(|()| make(&folder))
+            .and_then(|()| Ok(self.publish_container(&folder, container)?));
         if made.is_err() {
             let _ = fs::remove_dir_all(&folder.root);
         }
@@ -260,7 +263,10 @@ impl Store {
             file.sync_data()?;
             fs::rename(&beside, &path)
         };
-        write().map_err(io_error("write", &path))?;
+        if let Err(error) = write() {
+            let _ = fs::remove_file(&name);
+            return Err(io_error("write", &path)(error));
+        }
         for folder in [&folder.root, &self.layout.containers(), &names] {
             sync_folder(folder)?;
         }
