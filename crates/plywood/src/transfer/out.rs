@@ -48,6 +48,14 @@ impl Out {
 
     /// Writes the next bytes. One thread writes at a time; the counters are atomic so that a reference is enough.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        self.write_next(bytes).map_err(|source| match self.path.as_os_str().is_empty() {
+            true => source,
+            // The message tells what is written; which disk refused it is told here.
+            false => io::Error::new(source.kind(), Refused { path: self.path.clone(), source }),
+        })
+    }
+
+    fn write_next(&self, bytes: &[u8]) -> io::Result<()> {
         let file = self.file()?;
         let at = self.at.load(Ordering::Relaxed);
         file.write_all_at(bytes, at)?;
@@ -60,6 +68,14 @@ impl Out {
         }
         Ok(())
     }
+}
+
+/// A file of ours that the system does not let us write.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", path.display())]
+struct Refused {
+    path: PathBuf,
+    source: io::Error,
 }
 
 /// Tells the disk to start writing, and does not wait.
