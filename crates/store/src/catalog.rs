@@ -9,6 +9,7 @@ mod format;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
+use std::io;
 
 use ply_digest::Digest;
 use ply_image::{DiffId, MediaType, Timestamp};
@@ -73,7 +74,10 @@ impl Catalog {
     /// The catalog for these bytes of `index.json`.
     pub(crate) fn load(store: &Store, index: &[u8]) -> Result<Self, StoreError> {
         let digest = Digest::of(index);
-        let old = fs::read(store.layout.catalog()).ok().and_then(View::open);
+        let read = fs::read(store.layout.catalog());
+        // One that is there and cannot be read now may be read another time: it knows what would have to be counted again.
+        let may_replace = read.as_ref().map_or_else(|e| e.kind() == io::ErrorKind::NotFound, |_| true);
+        let old = read.ok().and_then(View::open);
         if let Some(view) = old.as_ref().filter(|view| view.index() == digest && !outdated(store, view)) {
             return Ok(Self { view: view.clone(), learnt: BTreeMap::new(), hold: None });
         }
@@ -81,7 +85,7 @@ impl Catalog {
         let old = Self { view: old.unwrap_or_else(View::empty), learnt: BTreeMap::new(), hold: None };
         let made = old.follow(store, &names, index);
         // Only a store that is ours already gets a file it did not have.
-        if store.layout.version().exists() && free_space(store.root()) > 0 {
+        if may_replace && store.layout.version().exists() && free_space(store.root()) > 0 {
             made.save(&store.layout);
         }
         Ok(made)

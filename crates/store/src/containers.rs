@@ -263,14 +263,14 @@ impl Store {
             file.sync_data()?;
             fs::rename(&beside, &path)
         };
-        if let Err(error) = write() {
+        let folders = [&folder.root, &self.layout.containers(), &names];
+        let published = write()
+            .map_err(io_error("write", &path))
+            .and_then(|()| folders.into_iter().try_for_each(|folder| sync_folder(folder)));
+        if published.is_err() {
             let _ = fs::remove_file(&name);
-            return Err(io_error("write", &path)(error));
         }
-        for folder in [&folder.root, &self.layout.containers(), &names] {
-            sync_folder(folder)?;
-        }
-        Ok(())
+        published
     }
 
     /// Waits until nobody changes a container, and keeps it as it is.

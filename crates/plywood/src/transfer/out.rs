@@ -50,8 +50,7 @@ impl Out {
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<()> {
         self.write_next(bytes).map_err(|source| match self.path.as_os_str().is_empty() {
             true => source,
-            // The message tells what is written; which disk refused it is told here.
-            false => io::Error::new(source.kind(), Refused { path: self.path.clone(), source }),
+            false => refused(self.path.display().to_string(), source),
         })
     }
 
@@ -70,12 +69,17 @@ impl Out {
     }
 }
 
-/// A file of ours that the system does not let us write.
+/// Something of ours that the system does not let us read or write.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", path.display())]
+#[error("{what}")]
 struct Refused {
-    path: PathBuf,
+    what: String,
     source: io::Error,
+}
+
+/// Says what of ours was refused: whoever reads or writes says for what, and not where that lies.
+pub(crate) fn refused(what: String, source: io::Error) -> io::Error {
+    io::Error::new(source.kind(), Refused { what, source })
 }
 
 /// Tells the disk to start writing, and does not wait.
