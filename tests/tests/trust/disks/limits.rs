@@ -35,8 +35,7 @@ fn few_files() {
     let image = made((0..60).map(|n| layer(&format!("layer {n}"))).collect());
     ply.write("app.tar", archive_of(&image, "app:1").finish());
     ply.ok(["load", "-q", "-i", "app.tar"]);
-    let limits =
-        Effort::asked().of(&[16, 32][..], &[7, 8, 10, 12, 16, 20, 24, 28, 32, 40], &[7, 8, 9, 10, 12, 32]);
+    let limits = Effort::asked().of(&[16, 32][..], &[12, 14, 16, 20, 24, 28, 32, 40], &[12, 13, 15, 32, 64]);
     let (mut times, mut refusals) = (0, 0);
     for limit in limits {
         for line in MOVING.into_iter().chain(LOOKING) {
