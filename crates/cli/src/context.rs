@@ -30,6 +30,10 @@ impl Context {
                 .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupted)))
                 .map_err(|e| Error::Misuse(format!("cannot listen for signals: {e}")))?;
         }
+        // Without a handler the kernel ends who writes beyond the limit on file sizes; with one the write fails, which is told.
+        let too_large = rustix::process::Signal::XFSZ.as_raw();
+        signal_hook::flag::register(too_large, Arc::default())
+            .map_err(|e| Error::Misuse(format!("cannot listen for signals: {e}")))?;
         open_files();
         let store = match &global.store {
             Some(store) => store.clone(),

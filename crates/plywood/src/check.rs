@@ -43,6 +43,27 @@ pub struct Damage {
     pub repaired: bool,
 }
 
+/// Why a blob is not good.
+struct Wrong {
+    why: String,
+    /// Whether the system did not let us read it: that says nothing of its bytes, and another day it may.
+    unread: bool,
+}
+
+impl Wrong {
+    fn told(why: impl Into<String>) -> Self {
+        Self { why: why.into(), unread: false }
+    }
+
+    fn of(error: &(dyn std::error::Error + 'static)) -> Self {
+        let causes = std::iter::successors(Some(error), |error| error.source());
+        let codes = causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>()?.raw_os_error());
+        // A link in the place of a blob is refused, and is none.
+        let unread = codes.into_iter().any(|code| code != rustix::io::Errno::LOOP.raw_os_error());
+        Self { why: chain(error), unread }
+    }
+}
+
 /// A blob that an image needs, and what is known of it.
 #[derive(Default)]
 struct Needed {
@@ -73,11 +94,11 @@ impl Engine<'_> {
         self.hash(&needed, wanted.is_none(), &mut wrong, &mut report)?;
         report.damage = wrong
             .into_iter()
-            .map(|(digest, why)| Damage {
+            .map(|(digest, Wrong { why, unread })| Damage {
                 digest,
                 why,
                 images: needed.get(&digest).map(|n| n.images.iter().cloned().collect()).unwrap_or_default(),
-                moved: self.store.size(&digest).is_ok() && self.store.quarantine(&digest).is_ok(),
+                moved: !unread && self.move_aside(&digest),
                 repaired: false,
             })
             .collect();
@@ -143,7 +164,7 @@ impl Engine<'_> {
     }
 
     /// Follows the links between documents; gives what they need.
-    fn follow(&self, records: &[Record], wrong: &mut BTreeMap<Digest, String>) -> HashMap<Digest, Needed> {
+    fn follow(&self, records: &[Record], wrong: &mut BTreeMap<Digest, Wrong>) -> HashMap<Digest, Needed> {
         let mut needed: HashMap<Digest, Needed> = HashMap::new();
         let mut followed: HashMap<Digest, BTreeSet<Digest>> = HashMap::new();
         for record in records {
@@ -177,7 +198,7 @@ impl Engine<'_> {
         &self,
         record: &Record,
         need: &mut impl FnMut(Digest, Option<u64>, Option<DiffId>),
-    ) -> Result<(), (Digest, String)> {
+    ) -> Result<(), (Digest, Wrong)> {
         let root = Catalog::descriptor(&record.facts);
         let target = Target::read(&self.store, &root).map_err(|e| blame(root.digest, &e))?;
         for index in &target.indexes {
@@ -208,7 +229,7 @@ impl Engine<'_> {
         &self,
         needed: &HashMap<Digest, Needed>,
         all: bool,
-        wrong: &mut BTreeMap<Digest, String>,
+        wrong: &mut BTreeMap<Digest, Wrong>,
         report: &mut Report,
     ) -> Result<(), Error> {
         let mut digests: BTreeSet<Digest> = needed.keys().copied().collect();
@@ -222,16 +243,17 @@ impl Engine<'_> {
             let size = match self.store.size(&digest) {
                 Ok(size) => size,
                 Err(ply_image::BlobError::Absent(_)) => {
-                    wrong.entry(digest).or_insert_with(|| "is missing".to_owned());
+                    wrong.entry(digest).or_insert_with(|| Wrong::told("is missing"));
                     continue;
                 }
                 Err(e) => {
-                    wrong.insert(digest, chain(&e));
+                    wrong.insert(digest, Wrong::of(&e));
                     continue;
                 }
             };
             if let Some(expected) = need.size.filter(|&expected| expected != size) {
-                wrong.insert(digest, format!("has {size} bytes where there should be {expected}"));
+                let why = format!("has {size} bytes where there should be {expected}");
+                wrong.insert(digest, Wrong::told(why));
                 continue;
             }
             report.blobs += 1;
@@ -252,14 +274,19 @@ impl Engine<'_> {
             match result {
                 Ok(_) => {}
                 Err(Error::Mismatch { found, by, .. }) => {
-                    wrong.insert(digest, format!("hashes to {found}, not to what {by} says"));
+                    wrong.insert(digest, Wrong::told(format!("hashes to {found}, not to what {by} says")));
                 }
                 Err(e) => {
-                    wrong.insert(digest, chain(&e));
+                    wrong.insert(digest, Wrong::of(&e));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Moves a blob aside, if it is there and can be moved.
+    fn move_aside(&self, digest: &Digest) -> bool {
+        self.store.size(digest).is_ok() && self.store.quarantine(digest).is_ok()
     }
 
     /// Takes good copies of what is damaged or missing from an archive: the blob itself, or a compressed layer that it is
@@ -293,6 +320,8 @@ impl Engine<'_> {
         for (result, (blob, digest)) in self.transfer_each(jobs)?.into_iter().zip(blobs) {
             // A copy that is damaged too is no help, and no harm.
             if result.is_ok() {
+                // What could not be read stands in its place yet.
+                self.move_aside(&digest);
                 report.repaired.push(digest);
                 ingest.finish(blob, digest);
             }
@@ -333,7 +362,7 @@ fn label(record: &Record) -> String {
 }
 
 /// Which blob an error is about.
-fn blame(reading: Digest, error: &ply_image::DocumentError) -> (Digest, String) {
+fn blame(reading: Digest, error: &ply_image::DocumentError) -> (Digest, Wrong) {
     use ply_image::{BlobError, DocumentError};
     let digest = match error {
         DocumentError::Blob(BlobError::Absent(digest) | BlobError::Io { digest, .. })
@@ -343,9 +372,11 @@ fn blame(reading: Digest, error: &ply_image::DocumentError) -> (Digest, String) 
         DocumentError::TooLarge { .. } | DocumentError::NoPlatform { .. } => reading,
     };
     let why = match error {
-        DocumentError::Blob(BlobError::Absent(_)) => "is missing".to_owned(),
-        DocumentError::Digest { found, .. } => format!("hashes to {found}, not to what its name says"),
-        other => chain(other),
+        DocumentError::Blob(BlobError::Absent(_)) => Wrong::told("is missing"),
+        DocumentError::Digest { found, .. } => {
+            Wrong::told(format!("hashes to {found}, not to what its name says"))
+        }
+        other => Wrong::of(other),
     };
     (digest, why)
 }

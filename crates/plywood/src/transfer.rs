@@ -24,9 +24,9 @@ pub(crate) use copy::{RegionReader, sniff};
 pub(crate) use counter::{Counter, Indexes, content_of};
 pub(crate) use inflate::{Failure, Inflated, Outs, Plain, inflate};
 pub(crate) use origin::Origin;
-pub(crate) use out::Out;
 #[cfg(feature = "registry")]
 pub(crate) use out::WRITE_BACK;
+pub(crate) use out::{Out, refused};
 pub(crate) use take::take;
 
 use crate::watch::{Task, TaskProgress};

@@ -9,6 +9,7 @@ mod format;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
+use std::io;
 
 use ply_digest::Digest;
 use ply_image::{DiffId, MediaType, Timestamp};
@@ -20,13 +21,15 @@ use format::{Builder, View};
 use crate::error::free_space;
 use crate::index_file::{Entry, Names};
 use crate::layout::Layout;
-use crate::{Store, StoreError};
+use crate::{Hold, Store, StoreError};
 
 /// What a store holds, as of one `index.json`.
 #[derive(Debug)]
 pub struct Catalog {
     view: View,
     learnt: BTreeMap<DiffId, LayerFacts>,
+    #[expect(dead_code, reason = "held for its drop")]
+    hold: Option<Hold>,
 }
 
 /// One entry of `index.json`.
@@ -71,18 +74,26 @@ impl Catalog {
     /// The catalog for these bytes of `index.json`.
     pub(crate) fn load(store: &Store, index: &[u8]) -> Result<Self, StoreError> {
         let digest = Digest::of(index);
-        let old = fs::read(store.layout.catalog()).ok().and_then(View::open);
+        let read = fs::read(store.layout.catalog());
+        // One that is there and cannot be read now may be read another time: it knows what would have to be counted again.
+        let may_replace = read.as_ref().map_or_else(|e| e.kind() == io::ErrorKind::NotFound, |_| true);
+        let old = read.ok().and_then(View::open);
         if let Some(view) = old.as_ref().filter(|view| view.index() == digest && !outdated(store, view)) {
-            return Ok(Self { view: view.clone(), learnt: BTreeMap::new() });
+            return Ok(Self { view: view.clone(), learnt: BTreeMap::new(), hold: None });
         }
         let names = Names::parse(&store.layout, index)?;
-        let old = Self { view: old.unwrap_or_else(View::empty), learnt: BTreeMap::new() };
+        let old = Self { view: old.unwrap_or_else(View::empty), learnt: BTreeMap::new(), hold: None };
         let made = old.follow(store, &names, index);
         // Only a store that is ours already gets a file it did not have.
-        if store.layout.version().exists() && free_space(store.root()) > 0 {
+        if may_replace && store.layout.version().exists() && free_space(store.root()) > 0 {
             made.save(&store.layout);
         }
         Ok(made)
+    }
+
+    /// The same, and nothing that it leads to is collected while it lives.
+    pub(crate) fn held(self, hold: Hold) -> Self {
+        Self { hold: Some(hold), ..self }
     }
 
     /// The catalog for other names, reading only the documents this one does not know.
@@ -94,7 +105,7 @@ impl Catalog {
             let entries: Vec<_> =
                 names.entries().map(|entry| (entry.name.as_deref(), entry.target.digest)).collect();
             if let Some(view) = self.view.renamed(digest, &entries) {
-                return Self { view, learnt: BTreeMap::new() };
+                return Self { view, learnt: BTreeMap::new(), hold: None };
             }
         }
         let mut builder = Builder::new(digest);
@@ -107,7 +118,7 @@ impl Catalog {
             });
         }
         builder.layers(self.view.layers().chain(self.learnt.iter().map(|(id, facts)| (*id, *facts))));
-        Self { view: builder.finish(), learnt: BTreeMap::new() }
+        Self { view: builder.finish(), learnt: BTreeMap::new(), hold: None }
     }
 
     /// Adds facts about layers.

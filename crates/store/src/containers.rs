@@ -218,10 +218,13 @@ impl Store {
         fs::create_dir_all(&names).map_err(io_error("create", &names))?;
         self.close_containers()?;
         let folder = self.container_folder(&container.id);
-        for path in [folder.upper(), folder.work()] {
-            fs::create_dir_all(&path).map_err(io_error("create", &path))?;
-        }
-        let made = make(&folder).and_then(|()| Ok(self.publish_container(&folder, container)?));
+        let folders = [folder.upper(), folder.work()];
+        let made = folders
+            .iter()
+            .try_for_each(|path| fs::create_dir_all(path).map_err(io_error("create", path)))
+            .map_err(E::from)
+            .and_then(|()| make(&folder))
+            .and_then(|()| Ok(self.publish_container(&folder, container)?));
         if made.is_err() {
             let _ = fs::remove_dir_all(&folder.root);
         }
@@ -253,8 +256,16 @@ impl Store {
         }
         let target = Path::new("../containers").join(container.id.to_string());
         std::os::unix::fs::symlink(target, &name).map_err(io_error("create", &name))?;
-        // Before the record, or it could be there after a power cut and its name not.
-        for folder in [&names, &self.layout.containers(), &self.layout.private()] {
+        let published = self.write_record(folder, container);
+        if published.is_err() {
+            let _ = fs::remove_file(&name);
+        }
+        published
+    }
+
+    fn write_record(&self, folder: &ContainerFolder, container: &Container) -> Result<(), StoreError> {
+        // Its name is durable before it, or the record could be there after a power cut and the name not.
+        for folder in [&self.layout.container_names(), &self.layout.containers(), &self.layout.private()] {
             sync_folder(folder)?;
         }
         let (path, beside) = (folder.config(), folder.root.join("config.json.new"));

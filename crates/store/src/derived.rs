@@ -9,6 +9,7 @@ use std::sync::Arc;
 use ply_digest::Digest;
 use ply_image::DiffId;
 
+use crate::error::io as io_error;
 use crate::lock::{self, Mode};
 use crate::{Store, StoreError};
 
@@ -123,13 +124,22 @@ impl Store {
     /// Removes all that is derived: it is made again when somebody wants it. Gives the bytes that were freed.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] after thirty seconds.
+    /// [`StoreError::Busy`] after thirty seconds; or a file cannot be removed.
     pub fn drop_derived(&self) -> Result<u64, StoreError> {
         if !self.keeps_derived() {
             return Ok(0);
         }
         let _lock = lock::take(&self.layout.lock(), Mode::Exclusive)?;
-        Ok(self.remove_derived(|_| false))
+        let mut freed = 0;
+        for DerivedFile { path, size, .. } in self.derived() {
+            match fs::remove_file(&path) {
+                Ok(()) => freed += size,
+                // Left half made, and finished meanwhile.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(io_error("remove", &path)(e)),
+            }
+        }
+        Ok(freed)
     }
 
     /// The index of a union of layers, where one is kept: by its ChainID, or for layers that are not of this store by whatever

@@ -1,6 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io;
+use std::path::Path;
 
 use ply_digest::Digest;
 use ply_image::{Descriptor, Index, annotation};
@@ -247,35 +248,54 @@ fn is_lost(layout: &Layout) -> bool {
     layout.version().exists() && has_blobs()
 }
 
-/// Replaces `index.json`, durably. On a full disk the reserve is given up for it, so that images can always be
-/// removed.
-pub(crate) fn write_index(layout: &Layout, names: &Names) -> Result<Vec<u8>, StoreError> {
+/// Replaces `index.json`, which has `before` bytes, durably. On a full disk what is spare is given up for it, so that images
+/// can always be removed; but not for an index that grows, which would take what the next removal needs.
+pub(crate) fn write_index(layout: &Layout, names: &Names, before: usize) -> Result<Vec<u8>, StoreError> {
     let path = layout.beside(&layout.index());
     let bytes = names.to_json().map_err(|e| io_error("write", &path)(e.into()))?;
-    let write = || write_new(&path, &bytes);
-    let written = match write() {
-        Err(e) if e.kind() == io::ErrorKind::StorageFull && fs::remove_file(layout.reserve()).is_ok() => {
-            write()
-        }
-        other => other,
-    };
-    written.map_err(io_error("write", &path))?;
-    fs::rename(&path, layout.index()).map_err(io_error("rename", &path))?;
+    let replaced = write_index_beside(layout, &path, &bytes, bytes.len() <= before)
+        .and_then(|()| fs::rename(&path, layout.index()).map_err(io_error("rename", &path)));
+    if replaced.is_err() {
+        let _ = fs::remove_file(&path);
+    }
+    replaced?;
     sync_folder(layout.root())?;
     keep_reserve(layout, bytes.len() as u64);
     Ok(bytes)
 }
 
-/// A spare file at least as large as the index, best effort.
+fn write_index_beside(
+    layout: &Layout,
+    path: &Path,
+    bytes: &[u8],
+    may_give_up: bool,
+) -> Result<(), StoreError> {
+    let mut written = write_new(path, bytes);
+    // The catalog can be made again.
+    for spare in [layout.reserve(), layout.catalog()] {
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        let is_full = written.as_ref().is_err_and(|e| full.contains(&e.kind()));
+        if is_full && may_give_up && fs::remove_file(spare).is_ok() {
+            written = write_new(path, bytes);
+        }
+    }
+    written.map_err(io_error("write", path))
+}
+
+/// A spare file at least as large as the index, best effort: twice as large, since the index grows, or where there is no room
+/// for that as large as it is now.
 fn keep_reserve(layout: &Layout, index: u64) {
     let path = layout.reserve();
-    let want = (index * 2).max(64 << 10);
-    if fs::metadata(&path).is_ok_and(|m| m.len() >= want) {
-        return;
+    let has = || fs::metadata(&path).map_or(0, |found| found.len());
+    for want in [(index * 2).max(64 << 10), index.next_multiple_of(4096)] {
+        if has() >= want {
+            return;
+        }
+        // What it has stays its own, should it get no more.
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let _ = file.map(|file| rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, want));
     }
-    let made = File::create(&path)
-        .and_then(|f| Ok(rustix::fs::fallocate(&f, rustix::fs::FallocateFlags::empty(), 0, want)?));
-    if made.is_err() {
+    if has() == 0 {
         let _ = fs::remove_file(&path);
     }
 }

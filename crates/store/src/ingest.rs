@@ -52,6 +52,14 @@ impl IngestBlob {
         file.map_err(io_error("open", &self.path))
     }
 
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSpace`], or the system's word.
+    pub fn write(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.open()?.write_all(bytes).map_err(io_error("write", &self.path))
+    }
+
     /// Where it lies.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -166,13 +174,13 @@ impl Ingest {
     ) -> Result<R, E> {
         let finished = std::mem::take(&mut *lock(&self.finished));
         sync_all(&finished)?;
-        for (path, digest) in &finished {
-            self.publish(path, digest)?;
-        }
-        // What was here already may have come from somebody who was killed before this.
-        sync_folder(&self.store.layout.blobs())?;
-        let facts = std::mem::take(&mut *lock(&self.facts));
-        let changed = self.store.edit_held(&self.hold, &facts, change)?;
+        let changed = match self.publish_all(&finished, change) {
+            Ok(changed) => changed,
+            Err(error) => {
+                self.withdraw(&finished);
+                return Err(error);
+            }
+        };
         let indexed = std::mem::take(&mut *lock(&self.indexed));
         if !indexed.is_empty() && fs::create_dir_all(self.store.layout.layers()).is_ok() {
             for of in indexed {
@@ -180,6 +188,30 @@ impl Ingest {
             }
         }
         Ok(changed)
+    }
+
+    fn publish_all<R, E: From<StoreError>>(
+        &self,
+        finished: &[(PathBuf, Digest)],
+        change: impl FnOnce(&mut Names, &Catalog) -> Result<R, E>,
+    ) -> Result<R, E> {
+        for (path, digest) in finished {
+            self.publish(path, digest)?;
+        }
+        // What was here already may have come from somebody who was killed before this.
+        sync_folder(&self.store.layout.blobs())?;
+        let facts = std::mem::take(&mut *lock(&self.facts));
+        self.store.edit_held(&self.hold, &facts, change)
+    }
+
+    /// Takes back blobs that no name came to point to, unless somebody uses the store: he may have found them already, and
+    /// then the next collection takes them. Whatever stood in the way, a full disk perhaps, is no reason to leave more there.
+    fn withdraw(self, finished: &[(PathBuf, Digest)]) {
+        let store = self.store.clone();
+        let digests: Vec<Digest> = finished.iter().map(|(_, digest)| *digest).collect();
+        // Gives up our own hold.
+        drop(self);
+        let _ = store.collect_if_free(&digests);
     }
 
     /// Moves a blob to its digest. Where one lies there already the two are the same, unless their sizes say
@@ -252,7 +284,7 @@ impl BlobSink for Ingest {
             return Ok(digest);
         }
         let blob = self.blob(None).map_err(io::Error::other)?;
-        blob.open().map_err(io::Error::other)?.write_all(bytes)?;
+        blob.write(bytes).map_err(io::Error::other)?;
         self.finish(blob, digest);
         Ok(digest)
     }

@@ -76,14 +76,15 @@ impl Store {
         }
     }
 
-    /// What the store holds, in one read.
+    /// What the store holds, in one read. While it lives, no blob is collected: what it leads to is still there.
     ///
     /// # Errors
-    /// `index.json` is damaged or cannot be read. A catalog that is missing, stale or damaged is no error: it is
+    /// Another process collects for longer than thirty seconds; `index.json` is damaged or cannot be read. A catalog that is missing, stale or damaged is no error: it is
     /// made again.
     pub fn catalog(&self) -> Result<Catalog, StoreError> {
+        let hold = self.hold()?;
         let bytes = read_index(&self.layout)?;
-        Catalog::load(self, &bytes)
+        Ok(Catalog::load(self, &bytes)?.held(hold))
     }
 
     /// The entry of `index.json` for a canonical name, annotated as it stands there.
@@ -132,7 +133,7 @@ impl Store {
         let mut names = Names::parse(&self.layout, &bytes)?;
         let result = change(&mut names, &catalog)?;
         if names.changed() || !bytes.starts_with(b"{") {
-            let new = write_index(&self.layout, &names)?;
+            let new = write_index(&self.layout, &names, bytes.len())?;
             let catalog = catalog.follow(self, &names, &new);
             catalog.save(&self.layout);
             return Ok(result);

@@ -79,9 +79,16 @@ fn a_change_that_is_refused_changes_no_name() {
     });
     assert_eq!(refused.unwrap_err().to_string(), "no");
     assert_eq!(fs::read(folder.path().join("index.json")).unwrap(), index);
-    // Its blobs are rubbish, and nothing else is.
-    let collected = store.collect().unwrap();
-    assert_eq!(collected.blobs.len(), 2);
+    assert_eq!(blobs(&store), before, "its blobs are left");
+
+    // Whoever uses the store may have found them already: then they are rubbish, and nothing else is.
+    let ingest = store.begin().unwrap();
+    image.put(&ingest);
+    let hold = store.hold().unwrap();
+    ingest.commit::<(), Box<dyn std::error::Error>>(|_, _| Err("no".into())).unwrap_err();
+    assert_eq!(blobs(&store).len(), before.len() + 2);
+    drop(hold);
+    assert_eq!(store.collect().unwrap().blobs.len(), 2);
     assert_eq!(blobs(&store), before);
 }
 

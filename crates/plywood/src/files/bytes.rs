@@ -12,7 +12,7 @@ use ply_store::Store;
 use ply_tree::{NodeId, ReadAt, Source, Sources, Tree, walk};
 
 use super::Files;
-use crate::transfer::{BLOCK, Expected, Out, Outs, Plain, RegionReader, inflate, sniff};
+use crate::transfer::{BLOCK, Expected, Out, Outs, Plain, RegionReader, inflate, refused, sniff};
 use crate::watch::Silent;
 use crate::workers::each;
 use crate::{Error, watch::TaskProgress};
@@ -148,7 +148,8 @@ impl ReadAt for LayerBytes {
         let Region { file, offset: start, len } = self.plain().map_err(io::Error::other)?;
         let left = usize::try_from(len.saturating_sub(offset)).unwrap_or(usize::MAX);
         let wanted = left.min(buffer.len());
-        file.read_at(buffer.get_mut(..wanted).unwrap_or_default(), start + offset)
+        let read = file.read_at(buffer.get_mut(..wanted).unwrap_or_default(), start + offset);
+        read.map_err(|e| refused(format!("layer {}", self.diff_id), e))
     }
 }
 

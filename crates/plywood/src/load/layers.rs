@@ -205,7 +205,7 @@ impl<'a> Jobs<'a> {
     ) -> Result<(), Error> {
         let bytes = archive.members.read(member, member.size)?;
         let blob = ingest.blob(None)?;
-        std::io::Write::write_all(&mut blob.open()?, &bytes).map_err(Error::within(what))?;
+        blob.write(&bytes).map_err(Error::within(what))?;
         let moved = small(&bytes, Some(self.indexes)).map_err(Error::within(what))?;
         self.small.push((member.name.clone(), moved, blob));
         Ok(())

@@ -15,7 +15,7 @@ use ply_registry::{Bytes, Download, Place, RegistryError, Repository, download};
 use ply_store::{Ingest, IngestBlob};
 use rustix::fs::{Advice, fadvise};
 
-use crate::transfer::{Budget, Expected, Indexes, Moved, WRITE_BACK, lock, take};
+use crate::transfer::{Budget, Expected, Indexes, Moved, WRITE_BACK, lock, refused, take};
 use crate::watch::{Task, TaskProgress};
 use crate::workers::each;
 use crate::{Engine, Error};
@@ -62,7 +62,7 @@ impl Arriving {
 impl Place for Arriving {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let file = self.file()?;
-        file.write_all_at(bytes, offset)?;
+        file.write_all_at(bytes, offset).map_err(|e| refused(self.path.display().to_string(), e))?;
         let len = bytes.len() as u64;
         let dirty = self.dirty.fetch_add(len, Ordering::Relaxed) + len;
         if dirty >= WRITE_BACK {

@@ -17,7 +17,8 @@ pub(super) fn write(engine: &Engine<'_>, saving: &Saving, path: &Path) -> Result
     let stream = |out: &mut (dyn Write + Send)| engine.write_stream(saving, out);
     into_file(engine, path, stream, |beside| {
         if saving.compress.is_some() {
-            return engine.write_stream(saving, &mut BufWriter::new(&*beside.file));
+            let written = engine.write_stream(saving, &mut BufWriter::new(&*beside.file));
+            return written.map_err(|e| at_file(path, e));
         }
         write_at_places(engine, saving, &beside.file).map_err(|e| at_file(path, e))
     })

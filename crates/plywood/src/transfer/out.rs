@@ -48,6 +48,13 @@ impl Out {
 
     /// Writes the next bytes. One thread writes at a time; the counters are atomic so that a reference is enough.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        self.write_next(bytes).map_err(|source| match self.path.as_os_str().is_empty() {
+            true => source,
+            false => refused(self.path.display().to_string(), source),
+        })
+    }
+
+    fn write_next(&self, bytes: &[u8]) -> io::Result<()> {
         let file = self.file()?;
         let at = self.at.load(Ordering::Relaxed);
         file.write_all_at(bytes, at)?;
@@ -60,6 +67,19 @@ impl Out {
         }
         Ok(())
     }
+}
+
+/// Something of ours that the system does not let us read or write.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+struct Refused {
+    what: String,
+    source: io::Error,
+}
+
+/// Says what of ours was refused: whoever reads or writes says for what, and not where that lies.
+pub(crate) fn refused(what: String, source: io::Error) -> io::Error {
+    io::Error::new(source.kind(), Refused { what, source })
 }
 
 /// Tells the disk to start writing, and does not wait.
