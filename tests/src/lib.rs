@@ -10,12 +10,14 @@
     reason = "all of it runs in tests, where a panic is the way to fail"
 )]
 
+mod cost;
 mod dice;
 mod disagreement;
 mod disk;
 mod docker;
 mod engines;
 mod filesystem;
+pub mod headers;
 mod image;
 mod listing;
 mod lying;
@@ -36,6 +38,7 @@ mod tarball;
 mod transcript;
 mod trust;
 
+pub use cost::{peak, processor};
 pub use dice::Dice;
 pub use disagreement::{DISAGREEMENTS, Disagreement, Verdict};
 pub use docker::Docker;

@@ -3,8 +3,7 @@
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use ply_tests::{Layout, Ply, made, named};
 use serde_json::json;
@@ -111,24 +110,11 @@ fn compressed(plain: PathBuf) -> PathBuf {
     path
 }
 
-/// Runs it to its end, and gives the most memory it ever held, in KiB: the kernel's high-water mark.
+/// The most memory a command that succeeds ever held, in KiB.
 fn peak(mut command: Command) -> u64 {
-    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
-    let mut peak = 0;
-    loop {
-        peak = high_water(&child).unwrap_or(peak);
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success(), "{command:?}: {status}");
-            return peak;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn high_water(child: &Child) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse().ok()
+    let (status, peak) = ply_tests::peak(&mut command);
+    assert!(status.success(), "{command:?}: {status}");
+    peak
 }
 
 fn check(gzip: bool, most: u64) {

@@ -54,6 +54,9 @@ pub(crate) struct Global {
         hide_default_value = true
     )]
     pub(crate) threads: usize,
+    /// Load and pull no layer that is larger when plain: 20g, 500m. [no limit: memory does not grow with one]
+    #[arg(long, global = true, display_order = 901, value_name = "SIZE", value_parser = crate::units::bytes)]
+    pub(crate) max_layer_size: Option<u64>,
     /// Whether registries must show a certificate that is trusted; with =false one without TLS will do
     #[cfg(feature = "registry")]
     #[arg(

@@ -12,6 +12,8 @@ use crate::bars::Bars;
 pub(crate) struct Context {
     store: PathBuf,
     threads: usize,
+    /// Of a layer that comes in.
+    max_layer_size: Option<u64>,
     #[cfg(feature = "registry")]
     tls_verify: bool,
     bars: Bars,
@@ -42,6 +44,7 @@ impl Context {
         Ok(Self {
             store,
             threads: global.threads,
+            max_layer_size: global.max_layer_size,
             #[cfg(feature = "registry")]
             tls_verify: global.tls_verify,
             bars: Bars::new(interrupted),
@@ -67,6 +70,7 @@ impl Context {
         let mut engine = Engine::open(&self.store)?;
         engine.watch = &self.bars;
         engine.threads = self.threads;
+        engine.max_layer_size = self.max_layer_size;
         #[cfg(feature = "registry")]
         {
             engine.registries.tls_verify = self.tls_verify;

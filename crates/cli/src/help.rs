@@ -64,6 +64,7 @@ More
 Options
   --store DIR    Where images are kept [PLY_STORE; root: /var/lib/ply, else ~/.local/share/ply]
   --threads N    Threads to work with [one a core]
+  --max-layer-size SIZE  Load and pull no layer that is larger when plain: 20g [no limit]
   --tls-verify=false  Let a registry be whoever it says it is, without TLS too
   -h, --help     This help; of a verb with `ply VERB --help`
   -V, --version  Print the version

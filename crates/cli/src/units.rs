@@ -21,6 +21,31 @@ pub(crate) fn size_with_precision(bytes: u64, digits: usize) -> String {
     format!("{}{}", general(value, digits.max(1)), UNITS.get(unit).unwrap_or(&""))
 }
 
+/// Reads a number of bytes as Docker reads one of memory (go-units `RAMInBytes`): `1024`, `500m`, `20GB`, `1.5g`; units of 1024.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    let no_size = || format!("{text:?} is no size: give bytes, or a number with k, m, g or t behind it");
+    let lower = text.trim().to_lowercase();
+    let digits = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let power = match lower.get(digits.len()..).unwrap_or_default() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 1,
+        "m" | "mb" | "mib" => 2,
+        "g" | "gb" | "gib" => 3,
+        "t" | "tb" | "tib" => 4,
+        _ => return Err(no_size()),
+    };
+    let (whole, part) = digits.trim().split_once('.').unwrap_or((digits.trim(), "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(part) {
+        return Err(no_size());
+    }
+    let unit = 1024_u64.pow(power);
+    // Three digits of a fraction are plenty.
+    let thousandths: u64 = format!("{part:0<3.3}").parse().map_err(|_| no_size())?;
+    let whole = whole.parse::<u64>().ok().and_then(|whole| whole.checked_mul(unit)).ok_or_else(no_size)?;
+    whole.checked_add(unit / 1000 * thousandths).ok_or_else(no_size)
+}
+
 /// C's and Go's `%.*g` for a number that is not negative: no trailing zeros, an exponent where the rounded
 /// number has more digits before its point than `digits` (so 999,600 bytes are `1e+03kB`, in Docker too).
 fn general(value: f64, digits: usize) -> String {
@@ -95,6 +120,36 @@ mod tests {
         check(999_600, 3, "1e+03kB");
         check(1_192_450_048, 3, "1.19GB");
         check(u64::MAX, 3, "18.4EB");
+    }
+
+    #[test]
+    fn sizes_as_docker_reads_them() {
+        let check = |text: &str, expect: u64| assert_eq!(bytes(text), Ok(expect), "{text}");
+        check("0", 0);
+        check("32", 32);
+        check("32b", 32);
+        check("32k", 32 << 10);
+        check("32kb", 32 << 10);
+        check("32Mb", 32 << 20);
+        check("32GiB", 32 << 30);
+        check("32 t", 32 << 40);
+        check("1.5g", (1 << 30) + (1 << 30) / 1000 * 500);
+        for none in [
+            "",
+            "m",
+            "-1",
+            "+1",
+            "1.g",
+            ".5g",
+            "1x",
+            "1 2",
+            "1e3",
+            "99999999999999999999",
+            "99999999t",
+            "\u{663}",
+        ] {
+            assert!(bytes(none).is_err(), "{none}");
+        }
     }
 
     #[test]

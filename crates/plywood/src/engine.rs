@@ -13,6 +13,9 @@ pub struct Engine<'a> {
     pub watch: &'a dyn Watch,
     /// Threads to work with; 0 for one a core.
     pub threads: usize,
+    /// Bytes of the plain tar of a layer that is loaded or pulled, at most. There is no limit of our own: memory does not grow
+    /// with a layer, and the disk says when it is full.
+    pub max_layer_size: Option<u64>,
     /// How registries are spoken to.
     #[cfg(feature = "registry")]
     pub registries: ply_registry::Settings,
@@ -37,6 +40,7 @@ impl Engine<'static> {
             store: Store::open(root)?,
             watch: &Silent,
             threads: 0,
+            max_layer_size: None,
             #[cfg(feature = "registry")]
             registries: ply_registry::Settings::from_environment(),
         })

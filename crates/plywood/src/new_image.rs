@@ -117,7 +117,7 @@ impl<'a> NewImage<'a> {
         write: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
     ) -> Result<NewLayer, Error> {
         let blob = self.ingest.blob(None)?;
-        let indexes = Indexes::new(&self.ingest);
+        let indexes = Indexes::new(&self.ingest, None);
         let mut passing = Passing {
             out: Out::of(&blob),
             hasher: Hasher::new(),

@@ -101,7 +101,7 @@ impl Engine<'_> {
         let mut entries = Entries::new(stream, ply_archive::tar_limits());
         let mut received = Received { map: MemberMap::default(), held: Vec::new(), ended: false };
         let mut in_memory = 0;
-        let indexes = Indexes::new(ingest);
+        let indexes = Indexes::new(ingest, self.max_layer_size);
         let progress = TaskProgress::alone(self.watch, "archive", None);
         while let Some(entry) = entries.next_entry().map_err(ArchiveError::from)? {
             match entry.kind {

@@ -24,7 +24,7 @@ impl Engine<'_> {
         chosen: &[Choice<'_>],
     ) -> Result<Layers, Error> {
         let mut layers = Layers::default();
-        let indexes = Indexes::new(ingest);
+        let indexes = Indexes::new(ingest, self.max_layer_size);
         let mut jobs = Jobs::new(&indexes);
         let mut missing = Vec::new();
         for choice in chosen {

@@ -115,7 +115,7 @@ impl Engine<'_> {
                 Download::new(layer.blob.digest, layer.blob.size, place, progress)
             })
             .collect();
-        let indexes = Indexes::new(ingest);
+        let indexes = Indexes::new(ingest, self.max_layer_size);
         let budget = Budget::inflating();
         let whole: Vec<_> = blobs.into_iter().map(|blob| Mutex::new(Some(blob))).collect();
         let numbers: Vec<usize> = (0..absent.len()).collect();

@@ -10,6 +10,10 @@ use crate::files::Files;
 /// Bytes that are read of a list of users, at most.
 const LONGEST: u64 = 4 << 20;
 
+/// The largest number of a user or a group that a process is given, as in Docker: beyond it a number is cut to another,
+/// or is the -1 that means no change.
+const LARGEST: u32 = i32::MAX.cast_unsigned();
+
 /// Somebody in a container.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct User {
@@ -44,13 +48,17 @@ fn lines(text: &str, fields: usize) -> impl Iterator<Item = Vec<&str>> {
 }
 
 /// `USER[:GROUP]`, each a name or a number, as Docker reads it: a name comes before a number, and a number nobody knows is
-/// somebody all the same.
+/// somebody all the same. What looks like a number and can be none is no name either (CVE-2026-46680).
 fn look_up(wanted: &str, passwd: &str, group: &str) -> Result<User, Error> {
     let (name, wanted_group) = match wanted.split_once(':') {
         Some((name, group)) => (name, Some(group).filter(|group| !group.is_empty())),
         None => (wanted, None),
     };
     let name = if name.is_empty() { "0" } else { name };
+    for (what, given) in [("user", Some(name)), ("group", wanted_group)] {
+        let Some(given) = given.filter(|given| looks_like_a_number(given)) else { continue };
+        number(given).map_err(|_| unknown(what, given))?;
+    }
     let field = |line: &[&str], at: usize| line.get(at).copied().unwrap_or_default().to_owned();
     let known = |is_it: &dyn Fn(&[&str]) -> bool| lines(passwd, 4).find(|line| is_it(line));
     let line = known(&|line| field(line, 0) == name).or_else(|| known(&|line| field(line, 2) == name));
@@ -91,8 +99,15 @@ fn look_up(wanted: &str, passwd: &str, group: &str) -> Result<User, Error> {
     Ok(user)
 }
 
+fn looks_like_a_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn number(text: &str) -> Result<u32, Error> {
-    text.parse().map_err(Error::within(format!("the number {}", crate::error::shown(text))))
+    let what = || format!("the number {}", crate::error::shown(text));
+    let number = text.parse().map_err(|e| Error::within(what())(e))?;
+    if number > LARGEST { Err(Error::within(what())(format!("it is over {LARGEST}"))) } else { Ok(number) }
 }
 
 fn unknown(what: &str, name: &str) -> Error {
@@ -125,8 +140,15 @@ mod tests {
         check("web:disk", 33, 6, &[6], "/srv/web");
         check(":disk", 0, 6, &[6], "/root");
         check("web:", 33, 34, &[34, 6, 29], "/srv/web");
-        for unknown in ["nobody", "web:nobody", "-1", "4294967296", "x y"] {
+        for unknown in ["nobody", "web:nobody", "-1", "2147483648", "4294967296", "x y"] {
             assert!(look_up(unknown, passwd, group).is_err(), "{unknown}");
+        }
+        // Nor where the image has a user of such a name, or gives a user such a number.
+        for odd in ["4294967296", "-1", "2147483648"] {
+            let passwd = format!("{odd}:x:0:0::/:\nodd:x:{odd}:0::/:\n");
+            for wanted in [odd.to_owned(), format!("root:{odd}"), "odd".to_owned()] {
+                assert!(look_up(&wanted, &passwd, &passwd).is_err(), "{wanted}");
+            }
         }
         assert_eq!(look_up("0", "", "").unwrap().home, "/");
     }

@@ -16,12 +16,25 @@ const ROOM: u64 = 100_000;
 #[derive(Debug)]
 pub(crate) struct Indexes<'a> {
     ingest: &'a Ingest,
+    /// Bytes of a layer's plain tar, at most.
+    longest: u64,
     room: AtomicU64,
 }
 
 impl<'a> Indexes<'a> {
-    pub(crate) const fn new(ingest: &'a Ingest) -> Self {
-        Self { ingest, room: AtomicU64::new(ROOM) }
+    /// Of layers up to a length, where somebody set one.
+    pub(crate) fn new(ingest: &'a Ingest, longest: Option<u64>) -> Self {
+        Self { ingest, longest: longest.unwrap_or(u64::MAX), room: AtomicU64::new(ROOM) }
+    }
+
+    /// Whether a layer may be so long.
+    pub(crate) fn allow(&self, plain: u64) -> Result<(), TarError> {
+        if plain <= self.longest {
+            return Ok(());
+        }
+        let (asked, limit, what) =
+            (plain, self.longest, "the length of the layer's plain tar, as far as it was read,");
+        Err(TarError::Limit { offset: 0, member: String::new(), what, asked, limit })
     }
 
     fn take(&self) -> bool {
@@ -68,17 +81,28 @@ impl Drawing<'_> {
 pub(crate) struct Counter<'a> {
     walker: Walker,
     content: u64,
+    /// Bytes of the tar so far.
+    plain: u64,
+    indexes: Option<&'a Indexes<'a>>,
     drawing: Option<Drawing<'a>>,
 }
 
 impl<'a> Counter<'a> {
     pub(crate) fn new(indexes: Option<&'a Indexes<'a>>) -> Self {
         let draw = |into| Drawing { reader: Reader::new(Source(0), 0), taken: 0, into };
-        Self { walker: Walker::new(Limits::default()), content: 0, drawing: indexes.map(draw) }
+        Self {
+            walker: Walker::new(Limits::default()),
+            content: 0,
+            plain: 0,
+            indexes,
+            drawing: indexes.map(draw),
+        }
     }
 
     /// The next bytes of the tar.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), TarError> {
+        self.plain = self.plain.saturating_add(bytes.len() as u64);
+        self.indexes.map_or(Ok(()), |indexes| indexes.allow(self.plain))?;
         let (content, drawing) = (&mut self.content, &mut self.drawing);
         self.walker.push(bytes, |entry| {
             *content = content.saturating_add(content_of(entry));

@@ -130,7 +130,7 @@ pub(crate) fn inflate(
             free: raw_free,
             failed: None,
         };
-        let inflated = inflate_blocks(&mut tee, compression, &to_hasher, &plain_free);
+        let inflated = inflate_blocks(&mut tee, compression, &to_hasher, &plain_free, indexes);
         let failed = tee.failed.take();
         // The hasher ends when nobody can send it anything any more.
         drop((tee, to_hasher, plain_free));
@@ -149,8 +149,9 @@ fn inflate_blocks(
     compression: Compression,
     to_hasher: &SyncSender<Block>,
     free: &Receiver<Vec<u8>>,
+    indexes: Option<&Indexes<'_>>,
 ) -> io::Result<()> {
-    let inflated = send_plain(tee, compression, to_hasher, free);
+    let inflated = send_plain(tee, compression, to_hasher, free, indexes);
     while tee.failed.is_none() && !tee.ended {
         tee.advance()?;
     }
@@ -162,12 +163,17 @@ fn send_plain(
     compression: Compression,
     to_hasher: &SyncSender<Block>,
     free: &Receiver<Vec<u8>>,
+    indexes: Option<&Indexes<'_>>,
 ) -> io::Result<()> {
     let mut plain = decoder(compression, tee, &Limits::default()).map_err(io::Error::other)?;
+    let mut sent = 0_u64;
     while let Ok(mut block) = free.recv() {
         block.resize(BLOCK, 0);
         let n = fill(&mut *plain, &mut block)?;
         block.truncate(n);
+        sent = sent.saturating_add(n as u64);
+        // What inflates without end is not inflated to its end.
+        indexes.map_or(Ok(()), |indexes| indexes.allow(sent))?;
         if n == 0 || to_hasher.send(Block::Plain(block)).is_err() {
             break;
         }
