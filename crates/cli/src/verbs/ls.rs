@@ -77,8 +77,13 @@ fn print(files: &Files, found: &[(&OsString, Vec<Entry>)], arguments: &Ls) -> Re
 
 /// Aligned as `ls` does: numbers to the right, two spaces between.
 fn columns(lines: &[[String; 7]]) -> String {
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 7] = std::array::from_fn(width);
+    let mut widths = [0; 7];
+    for line in lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            // No format is wider.
+            *width = cell.chars().count().min(usize::from(u16::MAX)).max(*width);
+        }
+    }
     let mut text = String::new();
     for [mode, user, group, size, time, layer, name] in lines {
         let [_, of_user, of_group, of_size, _, of_layer, _] = widths;
@@ -87,4 +92,20 @@ fn columns(lines: &[[String; 7]]) -> String {
         ));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::columns;
+
+    #[test]
+    fn columns_are_as_wide_as_what_is_in_them() {
+        let row = |user: &str| ["m", user, "g", "1", "t", "2", "name"].map(str::to_owned);
+        assert_eq!(
+            columns(&[row("root"), row("me")]),
+            "m  root  g  1  t  2  name\nm  me    g  1  t  2  name\n"
+        );
+        let long = "x".repeat(70_000);
+        assert!(columns(&[row(&long), row("me")]).starts_with(&format!("m  {long}  g")));
+    }
 }

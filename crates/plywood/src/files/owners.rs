@@ -10,6 +10,9 @@ use super::Files;
 /// More than this is no list of users: the rest is not read.
 const LIMIT: u64 = 1 << 20;
 
+/// `LOGIN_NAME_MAX` of Linux: what is longer is no name, and would tear every table apart.
+const LONGEST_NAME: usize = 256;
+
 /// Names of users and groups by number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Owners {
@@ -41,7 +44,7 @@ fn names(text: &str) -> HashMap<u32, String> {
     for line in text.lines() {
         let mut fields = line.split(':');
         if let (Some(name), Some(number)) = (fields.next(), fields.nth(1).and_then(|n| n.parse().ok()))
-            && !name.is_empty()
+            && (1..LONGEST_NAME).contains(&name.len())
         {
             names.entry(number).or_insert_with(|| name.to_owned());
         }
@@ -75,5 +78,15 @@ mod tests {
         let mut found: Vec<_> = names.iter().map(|(number, name)| (*number, name.as_str())).collect();
         found.sort_unstable();
         assert_eq!(found, [(0, "root"), (33, "web")]);
+    }
+
+    #[test]
+    fn what_is_too_long_is_no_name() {
+        let check = |len: usize, expect: usize| {
+            assert_eq!(names(&format!("{}:x:0:0\n", "x".repeat(len))).len(), expect, "{len} bytes");
+        };
+        check(255, 1);
+        check(256, 0);
+        check(70_000, 0);
     }
 }
