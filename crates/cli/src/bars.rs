@@ -74,7 +74,8 @@ impl Drawn {
             bar.set_prefix(task.label.clone());
             bars.push(Some(bar));
         }
-        let total: Option<u64> = tasks.iter().map(|t| t.total).sum();
+        let total: Option<u64> =
+            tasks.iter().try_fold(0, |all: u64, task| Some(all.saturating_add(task.total?)));
         let line = match (tasks.len(), total) {
             // Its one bar says it all.
             (1, _) => "",
@@ -113,7 +114,7 @@ impl Watch for Bars {
 
     fn done(&self, task: usize) {
         if let Some(drawn) = &*self.drawn() {
-            let done = drawn.done.fetch_add(1, Ordering::Relaxed) + 1;
+            let done = drawn.done.fetch_add(1, Ordering::Relaxed).saturating_add(1);
             drawn.total.set_message(format!("{done} of {} layers, ", drawn.bars.len()));
             if let Some(Some(bar)) = drawn.bars.get(task) {
                 bar.finish_with_message("verified");
@@ -129,5 +130,19 @@ impl Watch for Bars {
 
     fn note(&self, text: &str) {
         crate::report::note(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_registry_says_of_sizes_need_not_fit_in_64_bits() {
+        let task = |total| Task { label: "layer".to_owned(), total };
+        let total = |tasks: &[Task]| Drawn::new(tasks).total.length();
+        assert_eq!(total(&[task(Some(1)), task(Some(2))]), Some(3));
+        assert_eq!(total(&[task(Some(u64::MAX)), task(Some(2))]), Some(u64::MAX));
+        assert_eq!(total(&[task(Some(1)), task(None)]), None);
     }
 }

@@ -22,9 +22,9 @@ pub struct Part {
 
 impl Part {
     fn add(&mut self, bytes: u64, is_reclaimable: bool) {
-        self.count += 1;
-        self.bytes += bytes;
-        self.reclaimable += if is_reclaimable { bytes } else { 0 };
+        self.count = self.count.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.reclaimable = self.reclaimable.saturating_add(if is_reclaimable { bytes } else { 0 });
     }
 }
 
@@ -88,7 +88,8 @@ impl Engine<'_> {
         let size = |digest: &Digest| sizes.get(digest).copied().unwrap_or_default();
         let mut users: HashMap<Digest, usize> = HashMap::new();
         for digest in images.values().flat_map(|image| &image.blobs) {
-            *users.entry(*digest).or_default() += 1;
+            let count = users.entry(*digest).or_default();
+            *count = count.saturating_add(1);
         }
         let (containers, mounts) = (self.containers()?, self.store.mounts()?);
         let used: HashSet<Digest> = containers
@@ -105,8 +106,12 @@ impl Engine<'_> {
         let documents: HashSet<&Digest> = images.values().flat_map(|image| &image.documents).collect();
         found.images.count = images.len();
         for (digest, users) in &users {
-            found.images.bytes += size(digest);
-            found.images.reclaimable += if needed.contains(digest) { 0 } else { size(digest) };
+            found.images.bytes = found.images.bytes.saturating_add(size(digest));
+            found.images.reclaimable = found.images.reclaimable.saturating_add(if needed.contains(digest) {
+                0
+            } else {
+                size(digest)
+            });
             if !documents.contains(digest) {
                 let part = if *users > 1 { &mut found.shared_layers } else { &mut found.own_layers };
                 part.add(size(digest), false);
@@ -132,14 +137,15 @@ impl Engine<'_> {
         }
         let mut made: HashMap<Digest, usize> = HashMap::new();
         for container in &containers {
-            *made.entry(container.image_id).or_default() += 1;
+            let count = made.entry(container.image_id).or_default();
+            *count = count.saturating_add(1);
         }
         found.each = images
             .iter()
             .map(|(id, image)| {
                 let of = |is_shared: bool| {
                     let blobs = image.blobs.iter().filter(|blob| (users.get(blob) > Some(&1)) == is_shared);
-                    blobs.map(size).sum()
+                    blobs.map(size).fold(0, u64::saturating_add)
                 };
                 ImageUse {
                     id: *id,

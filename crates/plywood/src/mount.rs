@@ -211,7 +211,7 @@ impl Engine<'_> {
             return Ok(None);
         }
         let lens = located.bytes.iter().map(|bytes| bytes.at_hand().0.len);
-        let progress = TaskProgress::alone(self.watch, "verify", Some(lens.sum()));
+        let progress = TaskProgress::alone(self.watch, "verify", Some(lens.fold(0, u64::saturating_add)));
         verify(self.threads(), &located.bytes, &progress)?;
         Ok(Some(located.bytes.len()))
     }

@@ -41,7 +41,7 @@ impl Engine<'_> {
     /// Somebody uses the store for longer than thirty seconds; or it cannot be written.
     pub fn prune(&self, options: &Options) -> Result<Pruned, Error> {
         if options.cache {
-            let would = || self.store.derived().iter().map(|file| file.size).sum();
+            let would = || self.store.derived().iter().map(|file| file.size).fold(0, u64::saturating_add);
             let bytes = if options.dry_run { would() } else { self.store.drop_derived()? };
             return Ok(Pruned { bytes, ..Pruned::default() });
         }
@@ -72,7 +72,7 @@ impl Engine<'_> {
             }
         }
         let collected = self.store.collect()?;
-        pruned.bytes = collected.bytes + pruned.removed.iter().map(|r| r.bytes).sum::<u64>();
+        pruned.bytes = pruned.removed.iter().map(|r| r.bytes).fold(collected.bytes, u64::saturating_add);
         Ok(pruned)
     }
 
@@ -102,12 +102,13 @@ impl Engine<'_> {
             .filter(|b| {
                 lost.contains(&b.digest) || (reached.contains(&b.digest) && !stays.contains(&b.digest))
             })
-            .map(|b| b.size)
-            .sum::<u64>();
+            .fold(0, |all: u64, b| all.saturating_add(b.size));
         let is_needed = |of: &Digest| stacks.contains(of) || stays.contains(of);
         let derived =
             self.store.derived().into_iter().filter(|file| !file.of.as_ref().is_some_and(is_needed));
-        let bytes = bytes + derived.map(|file| file.size).sum::<u64>() + self.store.left_over();
+        let bytes = derived
+            .fold(bytes, |all, file| all.saturating_add(file.size))
+            .saturating_add(self.store.left_over());
         let removed = going
             .iter()
             .map(|row| Removed {
@@ -128,7 +129,7 @@ fn newest(rows: &[Row], keep: Option<usize>) -> HashSet<Reference> {
         .filter_map(|row| row.name.as_ref())
         .filter(|name| {
             let count = counts.entry(name.name().canonical()).or_insert(0);
-            *count += 1;
+            *count = (*count).saturating_add(1);
             *count <= keep
         })
         .cloned()

@@ -37,7 +37,7 @@ impl View {
     /// Bytes of file content of all layers, hidden ones too: what Docker calls the size.
     #[must_use]
     pub fn size(&self) -> Option<u64> {
-        self.layers.iter().map(|layer| layer.content).sum()
+        self.layers.iter().try_fold(0, |all: u64, layer| Some(all.saturating_add(layer.content?)))
     }
 
     /// When the image was made.

@@ -231,7 +231,7 @@ impl Catalog {
     /// Bytes of file content of these layers, hidden ones too; `None` where a layer was never counted.
     #[must_use]
     pub fn content(&self, layers: &[DiffId]) -> Option<u64> {
-        layers.iter().map(|id| self.layer(id).map(|facts| facts.content)).sum()
+        layers.iter().try_fold(0_u64, |all, id| Some(all.saturating_add(self.layer(id)?.content)))
     }
 
     /// For each layer, how many images (by ID) have it.
@@ -243,7 +243,8 @@ impl Catalog {
             if let Some(image) = facts.image.filter(|image| images.insert(image.id)) {
                 let once: HashSet<DiffId> = image.layers.into_iter().collect();
                 for layer in once {
-                    *users.entry(layer).or_insert(0) += 1;
+                    let count: &mut usize = users.entry(layer).or_default();
+                    *count = count.saturating_add(1);
                 }
             }
         }

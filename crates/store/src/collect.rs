@@ -38,7 +38,7 @@ impl Store {
         let stacks = catalog.stacks();
         let is_needed =
             |file: &DerivedFile| file.of.is_some_and(|of| stacks.contains(&of) || reached.contains(&of));
-        collected.bytes += self.remove_derived(is_needed);
+        collected.bytes = collected.bytes.saturating_add(self.remove_derived(is_needed));
         for blob in self.blobs()? {
             if !reached.contains(&blob.digest) {
                 self.remove(&blob.digest, blob.size, &mut collected)?;
@@ -82,7 +82,7 @@ impl Store {
         let ingests = fs::read_dir(self.layout.ingest()).into_iter().flatten().flatten();
         let dead = ingests.filter(|entry| crate::ingest::is_dead(&entry.path()));
         let files = dead.flat_map(|entry| fs::read_dir(entry.path()).into_iter().flatten().flatten());
-        files.map(|file| file.metadata().map_or(0, |metadata| metadata.len())).sum()
+        files.map(|file| file.metadata().map_or(0, |metadata| metadata.len())).fold(0, u64::saturating_add)
     }
 
     fn reached(&self) -> Result<HashSet<Digest>, StoreError> {
@@ -94,7 +94,7 @@ impl Store {
         let path = self.layout.blob(digest);
         fs::remove_file(&path).map_err(io_error("remove", &path))?;
         collected.blobs.push(*digest);
-        collected.bytes += size;
+        collected.bytes = collected.bytes.saturating_add(size);
         Ok(())
     }
 
@@ -111,13 +111,13 @@ impl Store {
     /// Whoever takes part in a transaction holds the lock that we hold alone: all of these are dead.
     fn remove_left_overs(&self) -> Collected {
         let mut collected = Collected::default();
-        collected.bytes += self.left_over();
+        collected.bytes = collected.bytes.saturating_add(self.left_over());
         for entry in fs::read_dir(self.layout.ingest()).into_iter().flatten().flatten() {
             let path = entry.path();
             let gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            collected.left_overs += usize::from(gone.is_ok());
+            collected.left_overs = collected.left_overs.saturating_add(usize::from(gone.is_ok()));
         }
-        collected.left_overs += self.remove_unfinished_containers();
+        collected.left_overs = collected.left_overs.saturating_add(self.remove_unfinished_containers());
         self.remove_unfinished_files();
         collected
     }

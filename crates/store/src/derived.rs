@@ -118,7 +118,10 @@ impl Store {
     /// open.
     pub(crate) fn remove_derived(&self, stays: impl Fn(&DerivedFile) -> bool) -> u64 {
         let going = self.derived().into_iter().filter(|file| !stays(file));
-        going.filter(|file| fs::remove_file(&file.path).is_ok()).map(|file| file.size).sum()
+        going
+            .filter(|file| fs::remove_file(&file.path).is_ok())
+            .map(|file| file.size)
+            .fold(0, u64::saturating_add)
     }
 
     /// Removes all that is derived: it is made again when somebody wants it. Gives the bytes that were freed.

@@ -267,4 +267,9 @@ fn facts_about_layers_come_with_the_commit() {
     assert_eq!(store.catalog().unwrap().content(&[layer]), None);
     store.remember(&[(layer, facts)]);
     assert_eq!(store.catalog().unwrap().content(&[layer]), Some(3));
+
+    // Files with holes can add up to more than 64 bits count.
+    fs::remove_file(folder.path().join("ply/catalog")).unwrap();
+    store.remember(&[(layer, LayerFacts { content: 1 << 63, plain: 5 })]);
+    assert_eq!(store.catalog().unwrap().content(&[layer, layer]), Some(u64::MAX));
 }

@@ -67,11 +67,11 @@ fn dry_run(saving: &Saving, format: ArchiveFormat) -> Outcome {
         }
     }
     output::print(&table.render())?;
-    let stays: u64 = saving.stays.iter().map(size).sum();
+    let stays: u64 = saving.stays.iter().map(size).fold(0, u64::saturating_add);
     output::line(&format!(
         "{} of {} layers would travel: an archive of {}, without {}",
         saving.travels.len(),
-        saving.travels.len() + saving.stays.len(),
+        saving.travels.len().saturating_add(saving.stays.len()),
         units::size(saving.total()),
         units::size(stays),
     ))?;

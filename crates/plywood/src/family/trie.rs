@@ -146,29 +146,32 @@ pub(super) fn family(
         let image = image.or_else(|| stack.images.first().copied().filter(|_| stack.images.len() == 1));
         let born_here = image.and_then(|image| born.get(image));
         let documents = born_here.map(|born| &born.documents);
-        let mut own = 0;
+        let mut own = 0_u64;
         for blob in blobs.iter().chain(documents.into_iter().flatten()) {
             if told.insert(*blob) {
-                own += sizes.get(blob).copied().unwrap_or(0);
+                own = own.saturating_add(sizes.get(blob).copied().unwrap_or(0));
             }
         }
         let all: HashSet<&Digest> =
             trie.down(at).flat_map(|stack| &stack.blobs).chain(documents.into_iter().flatten()).collect();
-        let all: u64 = all.into_iter().filter_map(|blob| sizes.get(blob)).sum();
-        family.layers += layers.len();
-        family.on_disk += own;
+        let all = all
+            .into_iter()
+            .filter_map(|blob| sizes.get(blob))
+            .fold(0, |all: u64, size| all.saturating_add(*size));
+        family.layers = family.layers.saturating_add(layers.len());
+        family.on_disk = family.on_disk.saturating_add(own);
         if image.is_some() {
-            family.without_sharing += all;
+            family.without_sharing = family.without_sharing.saturating_add(all);
         }
         let number = family.relatives.len();
         family.relatives.push(Relative {
             parent,
             image: born_here.map(|born| born.member.clone()),
             chain_id: stack.chain,
-            content: layers.iter().map(&content).sum(),
+            content: layers.iter().try_fold(0, |all: u64, layer| Some(all.saturating_add(content(layer)?))),
             layers,
             own,
-            shared: all - own,
+            shared: all.saturating_sub(own),
         });
         if !is_one_of_several {
             trie.above(at, Some(number), born, &keys, &mut ahead);

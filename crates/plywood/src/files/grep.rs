@@ -114,7 +114,8 @@ impl Engine<'_> {
         // How many more times each content is asked for.
         let mut names: HashMap<Origin, usize> = HashMap::new();
         for target in &targets {
-            *names.entry(target.inode).or_default() += 1;
+            let count = names.entry(target.inode).or_default();
+            *count = count.saturating_add(1);
         }
         let mut known: HashMap<Origin, Outcome> = HashMap::new();
         let mut rest = &targets[..];
@@ -145,7 +146,7 @@ impl Engine<'_> {
                     search.give(target, outcome, found)?;
                 }
                 if let Some(left) = names.get_mut(&target.inode) {
-                    *left -= 1;
+                    *left = (*left).saturating_sub(1);
                     if *left == 0
                         && let Some(Outcome::Done(hits)) = known.remove(&target.inode)
                     {
@@ -223,7 +224,7 @@ impl Search<'_> {
         let mut is_full = false;
         let mut lines = Lines::new(self.options.want, zero, |number, text| {
             let more = Hits::held_by(text);
-            is_full = self.held.fetch_add(more, Ordering::Relaxed) + more > MOST_HELD;
+            is_full = self.held.fetch_add(more, Ordering::Relaxed).saturating_add(more) > MOST_HELD;
             hits.push(number, text);
             !is_full
         });
@@ -252,7 +253,7 @@ impl Search<'_> {
         lines: &mut Lines<'_, impl FnMut(u64, &[u8]) -> bool>,
     ) -> io::Result<()> {
         let extents = target.without_long_holes();
-        let size = extents.iter().map(|extent| extent.len).sum();
+        let size = extents.iter().map(|extent| extent.len).fold(0, u64::saturating_add);
         let content = self.files.read(target.inode.layer, &extents, size);
         searcher.search_reader(self.matcher, LookForZero { content, zero }, lines)
     }
