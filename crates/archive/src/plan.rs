@@ -93,13 +93,13 @@ impl Entry {
     /// Offset of the content in the archive.
     #[must_use]
     pub fn data_offset(&self) -> u64 {
-        self.offset + self.header.len() as u64
+        self.offset.saturating_add(self.header.len() as u64)
     }
 
     /// Zeros after the content, up to the next block.
     #[must_use]
     pub fn padding(&self) -> usize {
-        usize::try_from(self.len.next_multiple_of(BLOCK) - self.len).unwrap_or(0)
+        usize::try_from(ply_tar::padding(self.len)).unwrap_or(0)
     }
 }
 
@@ -127,7 +127,7 @@ impl Plan {
     /// Lays out an archive of these images. The same images give the same bytes.
     ///
     /// # Errors
-    /// A document cannot be written as JSON, or a header cannot be encoded.
+    /// A document cannot be written as JSON, a header cannot be encoded, or the archive is longer than 64 bits can count.
     pub fn new(format: Format, images: &[PlannedImage]) -> std::io::Result<Self> {
         let mut layout = Layout::default();
         match format {
@@ -247,7 +247,7 @@ impl Layout {
         for (digest, source, len) in self.documents.into_iter().chain(self.layers) {
             plan.file(blob_name(&digest), source, len)?;
         }
-        plan.total += Plan::END;
+        plan.total = plan.total.checked_add(Plan::END).ok_or_else(too_long)?;
         Ok(plan)
     }
 }
@@ -266,10 +266,18 @@ impl Plan {
         let entry = ply_tar::Entry { mode, size: len, ..ply_tar::Entry::new(kind, path.as_bytes()) };
         let header = ply_tar::header_bytes(&entry).map_err(std::io::Error::other)?;
         let entry = Entry { path, header, offset: self.total, len, source };
-        self.total = entry.data_offset() + len.next_multiple_of(BLOCK);
+        let end = len.checked_next_multiple_of(BLOCK).and_then(|len| entry.data_offset().checked_add(len));
+        self.total = end.ok_or_else(too_long)?;
         self.entries.push(entry);
         Ok(())
     }
+}
+
+fn too_long() -> std::io::Error {
+    std::io::Error::new(
+        std::io::ErrorKind::FileTooLarge,
+        "the archive would be longer than 64 bits can count",
+    )
 }
 
 /// The manifest as it is where its layers are plain, else one that we make for the plain layers.

@@ -108,6 +108,19 @@ fn offsets_leave_no_gap_and_another_reader_agrees() {
 }
 
 #[test]
+fn an_archive_that_64_bits_cannot_count_is_refused() {
+    let mut image = image(&["app:1"], &[layer("one"), layer("two"), layer("three")], false);
+    for layer in &mut image.images[0].layers {
+        layer.plain = i64::MAX.unsigned_abs();
+        layer.blob.size = layer.plain;
+    }
+    for format in [Format::Docker, Format::Oci] {
+        let why = Plan::new(format, std::slice::from_ref(&image)).unwrap_err();
+        assert_eq!(why.kind(), std::io::ErrorKind::FileTooLarge, "{format:?}: {why}");
+    }
+}
+
+#[test]
 fn the_same_images_give_the_same_bytes() {
     let layers = [layer("one"), layer("two")];
     let make = || {

@@ -1,7 +1,7 @@
 //! `export`: the files of an image as one flat tar.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
@@ -40,6 +40,8 @@ struct Places<'a> {
 struct Placed {
     header: Vec<u8>,
     at: u64,
+    /// Where the next member stands.
+    end: u64,
     member: Member,
 }
 
@@ -52,13 +54,17 @@ impl<'a> Places<'a> {
     /// The length of the whole tar.
     fn total(mut self) -> Result<u64, Error> {
         self.try_for_each(|placed| placed.map(drop))?;
-        Ok(self.at + ply_tar::TRAILER.len() as u64)
+        self.at.checked_add(ply_tar::TRAILER.len() as u64).ok_or_else(too_long)
     }
 
     fn place(&mut self, member: Member) -> Result<Placed, Error> {
         let header = ply_tar::header_bytes(&member.entry).map_err(self.files.failed())?;
-        let placed = Placed { header, at: self.at, member };
-        self.at = placed.end();
+        let mut placed = Placed { header, at: self.at, end: self.at, member };
+        let size = placed.size();
+        let end =
+            placed.content_at().checked_add(size).and_then(|end| end.checked_add(ply_tar::padding(size)));
+        placed.end = end.ok_or_else(too_long)?;
+        self.at = placed.end;
         Ok(placed)
     }
 }
@@ -74,19 +80,18 @@ impl Iterator for Places<'_> {
 
 impl Placed {
     fn content_at(&self) -> u64 {
-        self.at + self.header.len() as u64
+        self.at.saturating_add(self.header.len() as u64)
     }
 
     fn size(&self) -> u64 {
         let entry = &self.member.entry;
         if entry.kind.has_content() { entry.size } else { 0 }
     }
+}
 
-    /// Where the next member stands.
-    fn end(&self) -> u64 {
-        let size = self.size();
-        self.content_at() + size + ply_tar::padding(size) as u64
-    }
+fn too_long() -> Error {
+    let why = "it would be longer than 64 bits can count";
+    Error::within("writing the archive")(io::Error::new(io::ErrorKind::FileTooLarge, why))
 }
 
 /// Members that follow each other and fit into one stretch, or a larger one alone.
@@ -101,8 +106,9 @@ fn stretches(
         };
         let start = first.at;
         let mut members = vec![first];
-        let fits =
-            |next: &Result<Placed, Error>| next.as_ref().is_ok_and(|next| next.end() - start <= BLOCK as u64);
+        let fits = |next: &Result<Placed, Error>| {
+            next.as_ref().is_ok_and(|next| next.end.saturating_sub(start) <= BLOCK as u64)
+        };
         while let Some(Ok(next)) = places.next_if(fits) {
             members.push(next);
         }
@@ -260,7 +266,7 @@ impl Engine<'_> {
 /// Writes the headers and the content of members that follow each other, in one piece where it is a stretch.
 fn put(files: &Files, members: &[Placed], file: &Arc<File>, block: &mut Vec<u8>) -> Result<(), Error> {
     let (Some(first), Some(last)) = (members.first(), members.last()) else { return Ok(()) };
-    if last.end() - first.at > BLOCK as u64 {
+    if last.end.saturating_sub(first.at) > BLOCK as u64 {
         return members.iter().try_for_each(|placed| put_large(files, placed, file, block));
     }
     block.clear();
@@ -268,7 +274,7 @@ fn put(files: &Files, members: &[Placed], file: &Arc<File>, block: &mut Vec<u8>)
         block.extend_from_slice(&placed.header);
         let mut content = content_of(files, placed).take(placed.size());
         content.read_to_end(block).map_err(Error::within(shown(placed)))?;
-        block.resize(usize::try_from(placed.end() - first.at).unwrap_or_default(), 0);
+        block.resize(usize::try_from(placed.end.saturating_sub(first.at)).unwrap_or_default(), 0);
     }
     file.write_all_at(block, first.at).map_err(Error::within("writing"))
 }
