@@ -96,7 +96,7 @@ pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::new();
     for c in text.chars() {
         let escaped = c.escape_debug();
-        if quoted.chars().count() + escaped.len() > QUOTED {
+        if quoted.chars().count().saturating_add(escaped.len()) > QUOTED {
             quoted.push('…');
             break;
         }

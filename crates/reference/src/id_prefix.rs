@@ -4,7 +4,7 @@ use std::str::FromStr;
 use ply_digest::Digest;
 
 use crate::error::{ReferenceError, quote};
-use crate::grammar::{ID_DIGITS, is_hex_digit};
+use crate::grammar::ID_DIGITS;
 
 /// An image's ID, or the beginning of one: 1 to 64 hex digits. Printed without `sha256:`.
 ///
@@ -68,7 +68,7 @@ impl IdPrefix {
     pub fn upper_bound(&self) -> [u8; 32] {
         let mut upper = self.lower;
         for (at, byte) in upper.iter_mut().enumerate() {
-            *byte |= match self.digits().saturating_sub(at * 2) {
+            *byte |= match self.digits().saturating_sub(at.saturating_mul(2)) {
                 0 => 0xff,
                 1 => 0x0f,
                 _ => 0,
@@ -79,7 +79,11 @@ impl IdPrefix {
 }
 
 fn nibble(digit: u8) -> Option<u8> {
-    is_hex_digit(digit).then(|| if digit <= b'9' { digit - b'0' } else { digit - b'a' + 10 })
+    match digit {
+        b'0'..=b'9' => digit.checked_sub(b'0'),
+        b'a'..=b'f' => digit.checked_sub(b'a' - 10),
+        _ => None,
+    }
 }
 
 impl fmt::Display for IdPrefix {

@@ -48,6 +48,7 @@ impl Pattern {
         self.matches_text(&reference.familiar()) || self.matches_text(&reference.name().familiar())
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "each is at most one more than a place in a slice")]
     /// Only the last star is tried again, so that the time is at most the product of both lengths.
     fn matches_text(&self, text: &str) -> bool {
         let text: Vec<char> = text.chars().collect();

@@ -136,11 +136,10 @@ impl Reference {
 
 /// A tag's colon stands after the last slash; one before it belongs to a port.
 fn split_tag(text: &str) -> (&str, Option<&str>) {
-    let last = text.rfind('/').map_or(0, |slash| slash + 1);
-    match text[last..].find(':') {
-        Some(colon) => (&text[..last + colon], Some(&text[last + colon + 1..])),
-        None => (text, None),
-    }
+    let last = text.rsplit('/').next().unwrap_or(text);
+    let Some((_, tag)) = last.split_once(':') else { return (text, None) };
+    let name = text.strip_suffix(tag).and_then(|name| name.strip_suffix(':'));
+    (name.unwrap_or(text), Some(tag))
 }
 
 fn read_digest(text: &str) -> Result<Digest, ReferenceError> {
