@@ -45,26 +45,26 @@ pub(crate) struct Header<'a>(&'a [u8; BLOCK]);
 
 impl<'a> Header<'a> {
     /// `Err` if the checksum is wrong. Some old tars summed signed bytes; both are right.
+    #[expect(clippy::arithmetic_side_effects, reason = "sums of 512 bytes and of as many bits, in 64")]
     pub(crate) fn new(block: &'a [u8; BLOCK]) -> number::Result<Self> {
         let header = Self(block);
         let given = number::octal(header.bytes(CHECKSUM)).map_err(|_| "its checksum is not a number")?;
-        let (start, len) = CHECKSUM;
         let sum = |part: &[u8]| i64::from(part.iter().map(|byte| u32::from(*byte)).sum::<u32>());
         // The checksum is taken with its own field full of spaces.
         let unsigned = sum(block) - sum(header.bytes(CHECKSUM)) + 8 * i64::from(b' ');
         if given == unsigned {
             return Ok(header);
         }
-        let high = |part: &[u8]| part.iter().filter(|byte| **byte >= 0x80).count();
-        let signed_off = high(block) - high(&block[start..start + len]);
-        if i64::try_from(signed_off).is_ok_and(|off| given == unsigned - 256 * off) {
+        let high = |part: &[u8]| part.iter().map(|byte| i64::from(byte >> 7)).sum::<i64>();
+        let off = high(block) - high(header.bytes(CHECKSUM));
+        if given == unsigned - 256 * off {
             return Ok(header);
         }
         Err("its checksum is wrong: this is no tar header, or it is damaged")
     }
 
     fn bytes(self, (start, len): Field) -> &'a [u8] {
-        &self.0[start..start + len]
+        self.0.get(start..).and_then(|rest| rest.get(..len)).unwrap_or_default()
     }
 
     /// A text field: up to its first NUL.
@@ -189,7 +189,9 @@ impl<'a> Header<'a> {
 /// ```
 #[must_use]
 pub const fn padding(size: u64) -> u64 {
-    size.wrapping_neg() % (BLOCK as u64)
+    // BLOCK is a power of two.
+    const MASK: u64 = BLOCK as u64 - 1;
+    size.wrapping_neg() & MASK
 }
 
 #[cfg(test)]

@@ -31,17 +31,17 @@ impl Cursor {
 
     pub(crate) fn part(&self) -> Part {
         match self.segments.last() {
-            Some(segment) if self.at < segment.offset => Part::Hole(segment.offset - self.at),
-            Some(segment) => Part::Data(segment.offset + segment.len - self.at),
-            None if self.at < self.size => Part::Hole(self.size - self.at),
+            Some(segment) if self.at < segment.offset => Part::Hole(segment.offset.saturating_sub(self.at)),
+            Some(segment) => Part::Data(segment.offset.saturating_add(segment.len).saturating_sub(self.at)),
+            None if self.at < self.size => Part::Hole(self.size.saturating_sub(self.at)),
             None => Part::End,
         }
     }
 
     /// `count` bytes of what [`part`](Cursor::part) told are done with.
     pub(crate) fn advance(&mut self, count: u64) {
-        self.at += count;
-        if self.segments.last().is_some_and(|segment| self.at >= segment.offset + segment.len) {
+        self.at = self.at.saturating_add(count);
+        if self.segments.last().is_some_and(|segment| self.at >= segment.offset.saturating_add(segment.len)) {
             self.segments.pop();
         }
     }

@@ -130,7 +130,9 @@ fn mtime(records: &mut Records, time: Time) -> u64 {
 fn spell_time(time: Time) -> String {
     let (sign, whole, nanoseconds) = match time {
         Time { seconds, nanoseconds: 0 } => return seconds.to_string(),
-        Time { seconds, nanoseconds } if seconds < 0 => ("-", !seconds, 1_000_000_000 - nanoseconds),
+        Time { seconds, nanoseconds } if seconds < 0 => {
+            ("-", !seconds, 1_000_000_000_u32.saturating_sub(nanoseconds))
+        }
         Time { seconds, nanoseconds } => ("", seconds, nanoseconds),
     };
     let text = format!("{sign}{whole}.{nanoseconds:09}");
@@ -155,9 +157,9 @@ fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
         return Some((b"", path));
     }
     // A closing slash belongs to the name.
-    let inner = path.len() - 1;
-    let slash = path[..inner.min(156)].iter().rposition(|byte| *byte == b'/')?;
-    let (before, after) = (&path[..slash], &path[slash + 1..]);
+    let inner = path.len().saturating_sub(1);
+    let slash = path.get(..inner.min(156))?.iter().rposition(|byte| *byte == b'/')?;
+    let (before, after) = (path.get(..slash)?, path.get(slash.checked_add(1)?..)?);
     (slash > 0 && after.len() <= 100).then_some((before, after))
 }
 
@@ -214,10 +216,10 @@ fn records_body(records: &Records) -> Vec<u8> {
 
 /// A record begins with its own length, the digits of the length included.
 fn push_record(body: &mut Vec<u8>, keyword: &[u8], value: &[u8]) {
-    let bare = keyword.len() + value.len() + " =\n".len();
+    let bare = keyword.len().saturating_add(value.len()).saturating_add(" =\n".len());
     let mut length = bare;
-    while length != bare + length.to_string().len() {
-        length = bare + length.to_string().len();
+    while length != bare.saturating_add(length.to_string().len()) {
+        length = bare.saturating_add(length.to_string().len());
     }
     body.extend_from_slice(length.to_string().as_bytes());
     body.push(b' ');

@@ -88,7 +88,7 @@ impl<R: Read> Entries<R> {
         let mut left = wanted;
         while left > 0 {
             let count = usize::try_from(left).unwrap_or(SKIP).min(SKIP);
-            let read = read_some(&mut self.reader, &mut self.scratch[..count]);
+            let read = read_some(&mut self.reader, self.scratch.get_mut(..count).unwrap_or_default());
             let read = read.map_err(|source| TarError::Io { offset: self.machine.offset(), source })?;
             if read == 0 {
                 self.end = Some(self.machine.finish(0)?);
@@ -103,33 +103,37 @@ impl<R: Read> Entries<R> {
     /// Reads until the block is full or the input is over; how many bytes there are.
     fn fill(&mut self, block: &mut [u8; BLOCK]) -> Result<usize, TarError> {
         let mut have = 0;
-        while have < BLOCK {
-            let read = read_some(&mut self.reader, &mut block[have..]);
+        while let Some(rest) = block.get_mut(have..).filter(|rest| !rest.is_empty()) {
+            let read = read_some(&mut self.reader, rest);
             match read.map_err(|source| TarError::Io { offset: self.machine.offset(), source })? {
                 0 => break,
-                read => have += read,
+                read => have = have.saturating_add(read),
             }
         }
         Ok(have)
     }
 }
 
+fn clip(buffer: &mut [u8], most: u64) -> &mut [u8] {
+    let count = usize::try_from(most).unwrap_or(usize::MAX).min(buffer.len());
+    buffer.get_mut(..count).unwrap_or_default()
+}
+
 /// The content of the member last returned; errors of the archive come as [`io::Error`] with the [`TarError`] inside.
 impl<R: Read> Read for Entries<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let clip = |wanted: u64| usize::try_from(wanted).unwrap_or(usize::MAX).min(buffer.len());
         match self.cursor.part() {
             Part::End => Ok(0),
             Part::Hole(len) => {
-                let count = clip(len);
-                buffer[..count].fill(0);
-                self.cursor.advance(count as u64);
-                Ok(count)
+                let hole = clip(buffer, len);
+                hole.fill(0);
+                self.cursor.advance(hole.len() as u64);
+                Ok(hole.len())
             }
             Part::Data(len) => {
-                let count = clip(len);
-                let read = self.reader.read(&mut buffer[..count])?;
-                if read == 0 && count > 0 {
+                let wanted = clip(buffer, len);
+                let read = self.reader.read(wanted)?;
+                if read == 0 && !wanted.is_empty() {
                     self.machine.finish(0)?;
                 }
                 self.cursor.advance(read as u64);

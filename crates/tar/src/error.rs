@@ -85,7 +85,7 @@ pub(crate) fn printable(name: &[u8]) -> String {
         return name.escape_ascii().to_string();
     }
     let (head, rest) = name.split_at(SHOWN / 2);
-    let (_, tail) = rest.split_at(rest.len() - SHOWN / 2);
+    let (_, tail) = rest.split_at(rest.len().saturating_sub(SHOWN / 2));
     format!("{}...{}", head.escape_ascii(), tail.escape_ascii())
 }
 

@@ -33,7 +33,7 @@ impl Extension {
     pub(crate) fn push(&mut self, block: &[u8; BLOCK]) -> bool {
         let left = self.size.saturating_sub(self.bytes.len() as u64);
         let taken = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
-        self.bytes.extend_from_slice(&block[..taken]);
+        self.bytes.extend(block.iter().take(taken));
         self.bytes.len() as u64 >= self.size
     }
 }
@@ -85,7 +85,7 @@ impl Pending {
 
 /// The body of an `L` or `K` header: a name and NULs after it. GNU tar writes one, some write none, some fill a block.
 fn long_name(mut bytes: Vec<u8>) -> Result<Vec<u8>, &'static str> {
-    let len = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let len = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
     bytes.truncate(len);
     if bytes.is_empty() {
         return Err("a long name that is empty");

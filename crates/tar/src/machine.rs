@@ -106,7 +106,7 @@ impl Machine {
             | State::Extension(_)
             | State::OldMap(_)
             | State::TextMap(_) => Want::Block,
-            State::Data(data) => Want::Skip(data.left + data.padding),
+            State::Data(data) => Want::Skip(data.left.saturating_add(data.padding)),
             State::End | State::Failed => Want::Rest,
         }
     }
@@ -152,11 +152,11 @@ impl Machine {
     pub fn skipped(&mut self, count: u64) {
         let State::Data(data) = &mut self.state else { return };
         let from_data = count.min(data.left);
-        let from_padding = (count - from_data).min(data.padding);
-        data.left -= from_data;
-        data.padding -= from_padding;
+        let from_padding = count.saturating_sub(from_data).min(data.padding);
+        data.left = data.left.saturating_sub(from_data);
+        data.padding = data.padding.saturating_sub(from_padding);
         // `begin_data` made sure that this fits.
-        self.offset = self.offset.saturating_add(from_data + from_padding);
+        self.offset = self.offset.saturating_add(from_data.saturating_add(from_padding));
         if data.left == 0 && data.padding == 0 {
             self.state = State::Header;
         }
@@ -184,10 +184,10 @@ impl Machine {
             }
             State::TextMap(boxed) => {
                 let entry = &boxed.0.entry;
-                Err(truncated(&entry.path, over, over - entry.data_offset, entry.stored))
+                Err(truncated(&entry.path, over, over.saturating_sub(entry.data_offset), entry.stored))
             }
             State::Data(data) if data.left > 0 => {
-                Err(truncated(&data.member, over, data.size - data.left, data.size))
+                Err(truncated(&data.member, over, data.size.saturating_sub(data.left), data.size))
             }
             // Only padding is missing, and nothing would have come of it.
             State::Data(_) => Ok(self.end(Trailer::None)),
@@ -318,7 +318,7 @@ impl Machine {
         mut map: TextMap,
         block: &[u8; BLOCK],
     ) -> Result<Option<Entry>, TarError> {
-        let before_data = self.offset - draft.entry.data_offset;
+        let before_data = self.offset.saturating_sub(draft.entry.data_offset);
         if before_data > draft.entry.stored {
             return Err(draft.malformed("its sparse map runs past its data"));
         }
@@ -331,7 +331,7 @@ impl Machine {
             return Ok(None);
         }
         draft.entry.data_offset = self.offset;
-        draft.entry.stored -= before_data;
+        draft.entry.stored = draft.entry.stored.saturating_sub(before_data);
         self.begin_sparse_data(draft, &map.numbers)
     }
 
@@ -354,10 +354,10 @@ impl Machine {
             State::Data(Data { member: draft.entry.path.clone(), size: stored, left: stored, padding })
         };
         if draft.is_aside {
-            self.skipped += 1;
+            self.skipped = self.skipped.saturating_add(1);
             return Ok(None);
         }
-        self.members += 1;
+        self.members = self.members.saturating_add(1);
         Ok(Some(draft.entry))
     }
 }

@@ -20,12 +20,13 @@ pub(crate) fn unsigned_field(bytes: &[u8]) -> Result<u64> {
 /// Octal digits between spaces and NULs; a NUL ends them, whatever follows; nothing at all is 0. As Go reads them.
 pub(crate) fn octal(bytes: &[u8]) -> Result<i64> {
     let blank = |byte: &u8| matches!(byte, b' ' | 0);
-    let Some(start) = bytes.iter().position(|byte| !blank(byte)) else { return Ok(0) };
-    let digits = bytes[start..].split(|byte| *byte == 0).next().unwrap_or_default().trim_ascii_end();
+    let leading = bytes.iter().take_while(|byte| blank(byte)).count();
+    let rest = bytes.get(leading..).unwrap_or_default();
+    let digits = rest.split(|byte| *byte == 0).next().unwrap_or_default().trim_ascii_end();
     digits.iter().try_fold(0_i64, |value, byte| match byte {
         b'0'..=b'7' => value
             .checked_mul(8)
-            .and_then(|value| value.checked_add(i64::from(byte - b'0')))
+            .and_then(|value| value.checked_add(i64::from(byte & 15)))
             .ok_or("does not fit in 63 bits"),
         _ => Err("is not octal"),
     })
@@ -54,12 +55,15 @@ pub(crate) fn decimal(text: &[u8]) -> Result<u64> {
         .try_fold(0_i64, |value, byte| match byte {
             b'0'..=b'9' => value
                 .checked_mul(10)
-                .and_then(|value| value.checked_add(i64::from(byte - b'0')))
+                .and_then(|value| value.checked_add(i64::from(byte & 15)))
                 .ok_or("does not fit in 63 bits"),
             _ => Err("is not a decimal number"),
         })
         .map(i64::unsigned_abs)
 }
+
+/// A second, in nanoseconds.
+const SECOND: u32 = 1_000_000_000;
 
 /// Seconds with an optional sign and an optional fraction (POSIX pax, "pax Extended Header File Times"); digits after
 /// the ninth of a fraction are dropped.
@@ -75,7 +79,7 @@ pub(crate) fn time(text: &[u8]) -> Result<Time> {
         return Ok(Time { seconds: whole, nanoseconds });
     }
     let seconds = whole.checked_sub(1).ok_or("does not fit in 63 bits")?;
-    Ok(Time { seconds, nanoseconds: 1_000_000_000 - nanoseconds })
+    Ok(Time { seconds, nanoseconds: SECOND.saturating_sub(nanoseconds) })
 }
 
 fn seconds(digits: &[u8], negative: bool) -> Result<i64> {
@@ -84,7 +88,7 @@ fn seconds(digits: &[u8], negative: bool) -> Result<i64> {
         return Ok(i64::MIN);
     }
     let value = i64::try_from(decimal(digits)?).map_err(|_| "does not fit in 63 bits")?;
-    Ok(if negative { -value } else { value })
+    Ok(if negative { value.saturating_neg() } else { value })
 }
 
 fn fraction(digits: &[u8]) -> Result<u32> {
@@ -92,7 +96,7 @@ fn fraction(digits: &[u8]) -> Result<u32> {
         return Err("is not a decimal number");
     }
     let padded = digits.iter().copied().chain(std::iter::repeat(b'0')).take(9);
-    Ok(padded.fold(0, |value, digit| value * 10 + u32::from(digit - b'0')))
+    Ok(padded.fold(0_u32, |value, digit| value.saturating_mul(10).saturating_add(u32::from(digit & 15))))
 }
 
 #[cfg(test)]

@@ -114,17 +114,18 @@ fn split_record(bytes: &[u8]) -> Result<(Record<'_>, &[u8]), &'static str> {
     let Some(after) = after.strip_prefix(b" ") else {
         return Err("its extended header has a record without a space after the length");
     };
-    let body = usize::try_from(length).ok().and_then(|length| length.checked_sub(digits + 1));
+    let body = usize::try_from(length).ok().and_then(|length| length.checked_sub(digits.saturating_add(1)));
     let Some((record, rest)) = body.and_then(|body| after.split_at_checked(body)) else {
         return Err("its extended header has a record of a wrong length");
     };
     let Some(record) = record.strip_suffix(b"\n") else {
         return Err("its extended header has a record that does not end in a newline");
     };
-    match record.iter().position(|byte| *byte == b'=') {
-        None => Err("its extended header has a record without an equals sign"),
-        Some(0) => Err("its extended header has a record without a keyword"),
-        Some(equals) => Ok((Record { keyword: &record[..equals], value: &record[equals + 1..] }, rest)),
+    let mut parts = record.splitn(2, |byte| *byte == b'=');
+    match (parts.next().unwrap_or_default(), parts.next()) {
+        (_, None) => Err("its extended header has a record without an equals sign"),
+        (b"", Some(_)) => Err("its extended header has a record without a keyword"),
+        (keyword, Some(value)) => Ok((Record { keyword, value }, rest)),
     }
 }
 

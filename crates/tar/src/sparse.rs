@@ -122,8 +122,8 @@ pub(crate) fn segments(
         if end > real {
             return Err(MapError::Malformed("its sparse map runs past the end of the file"));
         }
-        // Cannot overflow: without overlaps the sum is at most `end`.
-        sum += len;
+        // Without overlaps the sum is at most `end`.
+        sum = sum.saturating_add(len);
         if len > 0 {
             segments.push(Segment { offset, len });
         }

@@ -47,17 +47,19 @@ impl Walker {
                 Want::Skip(wanted) => {
                     let count = usize::try_from(wanted).unwrap_or(usize::MAX).min(bytes.len());
                     self.machine.skipped(count as u64);
-                    bytes = &bytes[count..];
+                    bytes = bytes.get(count..).unwrap_or_default();
                 }
                 Want::Block => {
                     let entry = if let (0, Some((block, rest))) = (self.have, bytes.split_first_chunk()) {
                         bytes = rest;
                         self.machine.feed(block)?
                     } else {
-                        let count = (BLOCK - self.have).min(bytes.len());
-                        let (piece, rest) = bytes.split_at(count);
-                        self.block[self.have..self.have + count].copy_from_slice(piece);
-                        self.have += count;
+                        let room = self.block.get_mut(self.have..).unwrap_or_default();
+                        let (piece, rest) = bytes.split_at(room.len().min(bytes.len()));
+                        for (place, byte) in room.iter_mut().zip(piece) {
+                            *place = *byte;
+                        }
+                        self.have = self.have.saturating_add(piece.len());
                         bytes = rest;
                         if self.have < BLOCK {
                             return Ok(());

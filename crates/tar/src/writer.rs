@@ -110,7 +110,7 @@ impl<W: Write> Writer<W> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(source) => return Err(WriteError::Read { member: printable(&entry.path), source }),
             };
-            sink.push(&buffer[..read])?;
+            sink.push(buffer.get(..read).unwrap_or_default())?;
         }
         sink.writer.buffer = buffer;
         sink.finish()?;
@@ -184,11 +184,11 @@ impl<W: Write> Content<'_, W> {
             return Err(self.wrong_length(false));
         }
         let padding = usize::try_from(padding(self.size)).unwrap_or(0);
-        self.writer.write(&TRAILER[..padding])
+        self.writer.write(TRAILER.get(..padding).unwrap_or_default())
     }
 
     fn wrong_length(&self, more: bool) -> WriteError {
-        let had = if more { self.size } else { self.size - self.left };
+        let had = if more { self.size } else { self.size.saturating_sub(self.left) };
         WriteError::Content { member: printable(self.path), declared: self.size, had, more }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn decode_percent(text: &[u8]) -> Result<Vec<u8>> {
         }
         let mut digit = || bytes.next().and_then(|byte| char::from(*byte).to_digit(16));
         let (Some(high), Some(low)) = (digit(), digit()) else { return Err("is not percent-encoded") };
-        out.push(u8::try_from(high * 16 + low).map_err(|_| "is not percent-encoded")?);
+        out.push(u8::try_from(high << 4 | low).map_err(|_| "is not percent-encoded")?);
     }
     Ok(out)
 }
@@ -48,10 +48,12 @@ pub(crate) fn decode_base64(text: &[u8]) -> Result<Vec<u8>> {
     }
     let mut out = Vec::new();
     for group in digits.chunks(4) {
-        let bits = group.iter().try_fold(0_u32, |bits, byte| Some(bits << 6 | digit(*byte)?)).ok_or(WRONG)?;
+        let mut places = group.iter().zip([18, 12, 6, 0]);
+        let bits = places.try_fold(0_u32, |bits, (byte, place)| Some(bits | digit(*byte)? << place));
+        let bits = bits.ok_or(WRONG)?;
         // 4 digits are 3 bytes, 3 are 2, 2 are 1.
-        let bytes = (bits << (6 * (4 - group.len()))).to_be_bytes();
-        out.extend_from_slice(&bytes[1..group.len()]);
+        let [_, bytes @ ..] = bits.to_be_bytes();
+        out.extend(bytes.iter().take(group.len().saturating_sub(1)));
     }
     Ok(out)
 }
@@ -59,10 +61,10 @@ pub(crate) fn decode_base64(text: &[u8]) -> Result<Vec<u8>> {
 pub(crate) fn encode_base64(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for group in bytes.chunks(3) {
-        let bits =
-            group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
-        for place in 0..=group.len() {
-            let index = (bits >> (18 - 6 * place)) & 0x3f;
+        let places = group.iter().zip([16, 8, 0]);
+        let bits = places.fold(0_u32, |bits, (byte, place)| bits | u32::from(*byte) << place);
+        for place in [18, 12, 6, 0].into_iter().take(group.len().saturating_add(1)) {
+            let index = (bits >> place) & 0x3f;
             out.extend(usize::try_from(index).ok().and_then(|index| ALPHABET.get(index)));
         }
     }
@@ -70,14 +72,15 @@ pub(crate) fn encode_base64(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn digit(byte: u8) -> Option<u32> {
-    match byte {
-        b'A'..=b'Z' => Some(u32::from(byte - b'A')),
-        b'a'..=b'z' => Some(u32::from(byte - b'a') + 26),
-        b'0'..=b'9' => Some(u32::from(byte - b'0') + 52),
+    let place = match byte {
+        b'A'..=b'Z' => byte.checked_sub(b'A'),
+        b'a'..=b'z' => byte.checked_sub(b'a' - 26),
+        b'0'..=b'9' => byte.checked_add(52 - b'0'),
         b'+' => Some(62),
         b'/' => Some(63),
         _ => None,
-    }
+    };
+    place.map(u32::from)
 }
 
 #[cfg(test)]
