@@ -42,10 +42,10 @@ impl<'a> Content<'a> {
     #[must_use]
     pub fn after(mut self, mut bytes: u64) -> Self {
         bytes = bytes.min(self.left);
-        self.left -= bytes;
-        self.done += bytes;
+        self.left = self.left.saturating_sub(bytes);
+        self.done = self.done.saturating_add(bytes);
         while let Some((extent, others)) = self.extents.split_first().filter(|(e, _)| e.len <= self.done) {
-            self.done -= extent.len;
+            self.done = self.done.saturating_sub(extent.len);
             self.extents = others;
         }
         self
@@ -66,7 +66,11 @@ impl Read for Content<'_> {
                     self.done = 0;
                     continue;
                 }
-                Some((extent, _)) => (extent.source, extent.offset + self.done, extent.len - self.done),
+                Some((extent, _)) => (
+                    extent.source,
+                    extent.offset.saturating_add(self.done),
+                    extent.len.saturating_sub(self.done),
+                ),
             };
             let wanted = clip(rest.min(self.left));
             let buffer = buffer.get_mut(..wanted).unwrap_or_default();
@@ -79,8 +83,8 @@ impl Read for Content<'_> {
             if n == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            self.done += n as u64;
-            self.left -= n as u64;
+            self.done = self.done.saturating_add(n as u64);
+            self.left = self.left.saturating_sub(n as u64);
             return Ok(n);
         }
     }

@@ -34,7 +34,7 @@ pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
 #[must_use]
 pub fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
     match path.iter().rposition(|byte| *byte == b'/') {
-        Some(at) => Some((path.get(..at)?, path.get(at + 1..)?)),
+        Some(at) => Some((path.get(..at)?, path.get(at.saturating_add(1)..)?)),
         None if path.is_empty() => None,
         None => Some((&[], path)),
     }

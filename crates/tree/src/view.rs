@@ -78,14 +78,14 @@ pub fn find(view: &(impl TreeView + ?Sized), wanted: &[u8], last: Last) -> Resul
     let mut ahead: Vec<Cow<'_, [u8]>> = path::components(wanted).rev().map(Cow::Borrowed).collect();
     // `x/` asks for a directory, and so for what a link points at.
     let last = if wanted.ends_with(b"/") { Last::Follow } else { last };
-    let mut links = 0;
+    let mut links = 0_usize;
     while let Some(name) = ahead.pop() {
         let Some((directory, here)) = at.last().map(|(id, path)| (*id, path.clone())) else { break };
         if !view.node(directory)?.is_directory() {
             return Err(TreeError::NotADirectory { path: here });
         }
         if *name == *b".." {
-            at.truncate((at.len() - 1).max(1));
+            at.truncate(at.len().saturating_sub(1).max(1));
             continue;
         }
         let Some(id) = view.lookup(directory, &name)? else { return Ok(None) };
@@ -98,7 +98,7 @@ pub fn find(view: &(impl TreeView + ?Sized), wanted: &[u8], last: Last) -> Resul
             at.push((id, path::join(&here, &name)));
             break;
         }
-        links += 1;
+        links = links.saturating_add(1);
         if links > MOST_LINKS {
             return Err(TreeError::TooManyLinks { path: path::clean(wanted) });
         }

@@ -65,7 +65,7 @@ impl<V: TreeView + ?Sized> Walk<'_, V> {
     #[must_use]
     pub fn name(&self) -> &[u8] {
         let directory = self.open.last().map_or(0, |(directory, _)| *directory);
-        self.path.get(directory + usize::from(directory > 0)..).unwrap_or_default()
+        self.path.get(directory.saturating_add(usize::from(directory > 0))..).unwrap_or_default()
     }
 
     /// How many names that path has.
