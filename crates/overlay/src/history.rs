@@ -49,7 +49,7 @@ pub fn history<E: From<OverlayError>>(
     let mut events = Vec::new();
     let mut before = State::Absent;
     for layer in 0..layers.len() {
-        let after = State::of(&union, layer + 1, &wanted)?;
+        let after = State::of(&union, layer.saturating_add(1), &wanted)?;
         if let Some(action) = action(&union, layer, &wanted, &before, &after, &mut same_content)? {
             let (before, after) = (before.version(), after.version());
             events.push(Event { layer, action, before: before.cloned(), after: after.cloned() });

@@ -122,7 +122,7 @@ impl<'a> Stack<'a> {
         let Handles { handles, ids } = &mut *self.seen.borrow_mut();
         *ids.entry(key).or_insert_with(|| {
             handles.push(handle());
-            NodeId(handles.len() as u64 - 1)
+            NodeId((handles.len() as u64).saturating_sub(1))
         })
     }
 
