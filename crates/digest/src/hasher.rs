@@ -50,6 +50,7 @@ impl Hasher {
     }
 
     /// The digest of all bytes of the stream.
+    #[expect(clippy::indexing_slicing, reason = "`filled` < `BLOCK`, which is the length of `partial`")]
     pub fn finalize(mut self) -> Digest {
         // FIPS 180-4, 5.1.1: a one bit, zeros, and the length in bits at the end of a block.
         const LENGTH_AT: usize = BLOCK - 8;
@@ -72,6 +73,11 @@ impl Hasher {
     }
 
     /// Takes in `bytes` but for their whole blocks, which the caller must run through the state it gets.
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "`filled` < `BLOCK`; `head` is no longer than the room for it, `tail` shorter than a block"
+    )]
     pub(crate) fn absorb<'b>(&mut self, mut bytes: &'b [u8]) -> (&mut [u32; 8], &'b [[u8; BLOCK]]) {
         self.len = self.len.wrapping_add(bytes.len() as u64);
         if self.filled > 0 {

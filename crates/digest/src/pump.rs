@@ -153,7 +153,7 @@ fn largest_first<F: Feed>(feeds: Vec<F>, threads: usize, lanes: usize) -> Vec<Jo
         .collect();
     jobs.sort_by_key(|&(size, _)| Reverse(size));
     let sizes: Vec<u64> = jobs.iter().map(|&(size, _)| size).collect();
-    for (_, job) in &mut jobs[..plan::alone(&sizes, threads, lanes)] {
+    for (_, job) in jobs.iter_mut().take(plan::alone(&sizes, threads, lanes)) {
         job.alone = true;
     }
     jobs.into_iter().map(|(_, job)| job).collect()

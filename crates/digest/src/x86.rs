@@ -36,13 +36,19 @@ impl ShaNi {
         // SAFETY: a `ShaNi` exists only where `sha_ni::get` found all the features `compress` enables.
         unsafe { compress(lanes, count) }
         for lane in lanes {
-            lane.blocks = &lane.blocks[count..];
+            // None has fewer.
+            lane.blocks = lane.blocks.get(count..).unwrap_or_default();
         }
     }
 }
 
 /// Runs the first `count` blocks of each lane through its state.
 #[expect(clippy::needless_range_loop, reason = "lanes and blocks by number, in step with each other")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "`i` < `N`, `block` < `count` <= the blocks of every lane, `place` < 4, `group` + `place` < 16"
+)]
 #[target_feature(enable = "sha,ssse3,sse2")]
 fn compress<const N: usize>(lanes: &mut [Lane<'_, '_>; N], count: usize) {
     let mut abef = [_mm_setzero_si128(); N];
@@ -88,6 +94,7 @@ fn compress<const N: usize>(lanes: &mut [Lane<'_, '_>; N], count: usize) {
 }
 
 /// Rounds 4 × `group` and the three after it, with the schedule's words for them.
+#[expect(clippy::indexing_slicing, reason = "16 groups of four are the 64 rounds")]
 #[inline]
 #[target_feature(enable = "sha,sse2")]
 fn four_rounds(group: usize, abef: &mut __m128i, cdgh: &mut __m128i, words: __m128i) {
@@ -98,6 +105,11 @@ fn four_rounds(group: usize, abef: &mut __m128i, cdgh: &mut __m128i, words: __m1
 }
 
 /// The next four words of the message schedule: `w` is a ring of the last sixteen, the oldest at `place`.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "`place` < 4, and the others are taken modulo 4"
+)]
 #[inline]
 #[target_feature(enable = "sha,ssse3,sse2")]
 fn four_words(w: &[__m128i; 4], place: usize) -> __m128i {

@@ -1,7 +1,6 @@
 //! Streams dealt to the lanes of the SHA extensions, and how many lanes are best.
 
 use std::{
-    array,
     cmp::Reverse,
     sync::OnceLock,
     time::{Duration, Instant},
@@ -56,7 +55,7 @@ impl Interleave {
             // The longest first: what is left at the end, alone and slow, is then as short as can be.
             lanes.sort_unstable_by_key(|lane| Reverse(lane.blocks.len()));
             lanes.truncate(lanes.partition_point(|lane| !lane.blocks.is_empty()));
-            let width = self.best[lanes.len().min(MOST_LANES)];
+            let width = self.best.get(lanes.len()).copied().unwrap_or(self.lanes());
             let most = if lanes.len() > width { TURN } else { usize::MAX };
             if let (4.., Some(four)) = (width, lanes.first_chunk_mut::<4>()) {
                 self.sha.advance(four, most);
@@ -80,8 +79,8 @@ fn best(times: &[Duration; MOST_LANES - 1]) -> [usize; MOST_LANES + 1] {
     let mut fastest = times[0];
     for (lanes, &time) in (2..).zip(times) {
         // More lanes ask for more buffers and leave more to do alone: they must be worth it.
-        if time < fastest - fastest / 25 {
-            best[lanes..].fill(lanes);
+        if time.saturating_mul(25) < fastest.saturating_mul(24) {
+            best.iter_mut().skip(lanes).for_each(|best| *best = lanes);
             fastest = time;
         }
     }
@@ -94,7 +93,9 @@ fn try_out(sha: ShaNi) -> [Duration; MOST_LANES - 1] {
     let mut shortest = [Duration::MAX; MOST_LANES - 1];
     for _ in 0..TRIES {
         let times = [time::<2>(sha), time::<3>(sha), time::<4>(sha)];
-        shortest = array::from_fn(|i| times[i].min(shortest[i]));
+        for (shortest, time) in shortest.iter_mut().zip(times) {
+            *shortest = time.min(*shortest);
+        }
     }
     shortest
 }
@@ -102,8 +103,9 @@ fn try_out(sha: ShaNi) -> [Duration; MOST_LANES - 1] {
 /// How long 24 KiB take, spread over `N` lanes.
 fn time<const N: usize>(sha: ShaNi) -> Duration {
     static BLOCKS: [[u8; BLOCK]; 384] = [[0; BLOCK]; 384];
+    let blocks = BLOCKS.get(..const { 384 / N }).unwrap_or_default();
     let mut states = [[0; 8]; N];
-    let mut lanes = states.each_mut().map(|state| Lane { state, blocks: &BLOCKS[..BLOCKS.len() / N] });
+    let mut lanes = states.each_mut().map(|state| Lane { state, blocks });
     let start = Instant::now();
     sha.advance(&mut lanes, usize::MAX);
     start.elapsed()

@@ -9,12 +9,18 @@ pub(super) fn alone(sizes: &[u64], threads: usize, lanes: usize) -> usize {
     if lanes < 2 || threads < 2 {
         return 0;
     }
-    (0..threads.min(sizes.len() + 1)).min_by_key(|&count| duration(sizes, count, threads, lanes)).unwrap_or(0)
+    (0..threads.min(sizes.len().saturating_add(1)))
+        .min_by_key(|&count| duration(sizes, count, threads, lanes))
+        .unwrap_or(0)
 }
 
 /// A full set of lanes hashes this many times the bytes of one stream alone, copying included.
 const GAIN: (u128, u128) = (8, 5);
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "times 8, sizes of 64 bits fit in 128; `count` < `threads`"
+)]
 /// About how long it takes with the `count` largest alone, in bytes of one stream alone. `count` < `threads`.
 fn duration(sizes: &[u64], count: usize, threads: usize, lanes: usize) -> u128 {
     let (alone, shared) = sizes.split_at(count);

@@ -28,6 +28,10 @@ pub(super) struct Queue<F> {
     held: usize,
 }
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "at most as many as there are threads or jobs; what is taken off a number was put on it before"
+)]
 impl<F> Queue<F> {
     /// A queue for `threads` threads that hold nothing yet.
     pub(super) fn new(jobs: impl IntoIterator<Item = Job<F>>, threads: usize) -> Self {

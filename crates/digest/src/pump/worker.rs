@@ -163,6 +163,10 @@ impl<F: Feed> Worker<'_, F> {
         self.lanes.len() < before
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "`start` <= `end`, and `least` is at least what it is not a multiple by"
+    )]
     /// Hashes as many blocks as every lane has, so that no lane works alone while another waits for bytes.
     fn hash(&mut self) {
         let least = self.lanes.iter().map(|lane| lane.end - lane.start).min().unwrap_or(0);
@@ -195,6 +199,11 @@ impl<F: Feed> Lane<F> {
         Ok(())
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "no lane has less than `step` from `start` to `end`, and the buffer no less than `end`"
+    )]
     /// The next `step` bytes, and those after it too if they are less than a block: then the buffer is empty.
     fn next(&mut self, step: usize) -> (&mut Hasher, &[u8]) {
         let rest = self.end - self.start - step;
