@@ -93,11 +93,11 @@ pub(crate) fn read_raw(
         return Err(DocumentError::TooLarge { what, size, limit });
     }
     let mut raw = Vec::new();
-    source.open(digest)?.take(limit + 1).read_to_end(&mut raw).map_err(|source| crate::BlobError::Io {
-        digest: *digest,
-        at: None,
-        source,
-    })?;
+    source
+        .open(digest)?
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut raw)
+        .map_err(|source| crate::BlobError::Io { digest: *digest, at: None, source })?;
     let found = Digest::of(&raw);
     if found != *digest {
         return Err(DocumentError::Digest { what, expected: *digest, found });

@@ -149,10 +149,10 @@ impl Draft {
     pub fn drop_layers_above(&mut self, keep: usize) -> Result<(), DocumentError> {
         self.write(|draft| {
             draft.layers.truncate(keep);
-            let mut below = 0;
+            let mut below = 0_usize;
             for step in &mut draft.history {
                 if has_layer(step)? {
-                    below += 1;
+                    below = below.saturating_add(1);
                     if below > keep {
                         step.set("empty_layer", &true)?;
                     }
@@ -180,7 +180,9 @@ impl Draft {
     }
 
     fn steps_with_layer(&self) -> Result<usize, serde_json::Error> {
-        self.history.iter().try_fold(0, |count, step| Ok(count + usize::from(has_layer(step)?)))
+        self.history
+            .iter()
+            .try_fold(0_usize, |count, step| Ok(count.saturating_add(usize::from(has_layer(step)?))))
     }
 
     fn write(

@@ -150,7 +150,7 @@ impl Target {
         self.indexes.push(Arc::clone(&index));
         for below in &index.value.manifests {
             if seen.insert(below.digest) {
-                self.walk(read, below, depth - 1, seen)?;
+                self.walk(read, below, depth.saturating_sub(1), seen)?;
             }
         }
         Ok(())

@@ -12,6 +12,9 @@ pub struct Timestamp {
     pub nanoseconds: u32,
 }
 
+/// A second, in nanoseconds.
+const SECOND: i128 = 1_000_000_000;
+
 impl Timestamp {
     /// Go's zero time, which Docker writes where it knows no better: 0001-01-01T00:00:00Z.
     pub const GO_ZERO: Self = Self { seconds: -62_135_596_800, nanoseconds: 0 };
@@ -20,13 +23,9 @@ impl Timestamp {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let stamp: jiff::Timestamp = text.parse().ok()?;
-        let mut seconds = stamp.as_second();
-        let mut nanoseconds = stamp.subsec_nanosecond();
-        if nanoseconds < 0 {
-            seconds -= 1;
-            nanoseconds += 1_000_000_000;
-        }
-        Some(Self { seconds, nanoseconds: u32::try_from(nanoseconds).ok()? })
+        let nanoseconds = stamp.as_nanosecond();
+        let seconds = i64::try_from(nanoseconds.div_euclid(SECOND)).ok()?;
+        Some(Self { seconds, nanoseconds: u32::try_from(nanoseconds.rem_euclid(SECOND)).ok()? })
     }
 
     /// Now.
