@@ -118,7 +118,7 @@ impl Draft {
             (Some(_), Cause::Entry(_)) | (None, _) => {}
         }
         let id = self.add(Kind::Directory(implied()), Metadata::new(0o755), NEVER);
-        self.implied += 1;
+        self.implied = self.implied.saturating_add(1);
         self.put(directory, name, id);
         Some(id)
     }

@@ -141,7 +141,7 @@ impl<V: TreeView + ?Sized> Plan<'_, V> {
     }
 
     fn whiteout(&mut self, path: &[u8]) -> Result<(), WriteError> {
-        let (before, name) = path.split_at(path.len() - self.walk.name().len());
+        let (before, name) = path.split_at(path.len().saturating_sub(self.walk.name().len()));
         self.mark(Entry::file([before, WHITEOUT, name].concat(), 0));
         Ok(())
     }

@@ -103,10 +103,10 @@ impl Reader {
     }
 
     fn take(&mut self, entry: &Entry) -> Result<(), Why> {
-        self.counts.entries += 1;
+        self.counts.entries = self.counts.entries.saturating_add(1);
         self.place(entry)?;
         // A path of 8 KiB can ask for 4,096 directories, two megabytes; and the next one for as many others.
-        let most = IMPLIED + IMPLIED_BY_EACH * self.counts.entries;
+        let most = IMPLIED.saturating_add(IMPLIED_BY_EACH.saturating_mul(self.counts.entries));
         if self.draft.implied() > most {
             return Err(format!("over {most} directories that have no entry of their own").into());
         }
@@ -124,12 +124,12 @@ impl Reader {
             }
             // Docker goes by the name alone: aufs made its whiteouts hard links.
             Meaning::Whiteout(path, name) => {
-                self.counts.whiteouts += 1;
+                self.counts.whiteouts = self.counts.whiteouts.saturating_add(1);
                 self.draft.whiteout(&path, name);
                 Ok(())
             }
             Meaning::Opaque(path) => {
-                self.counts.whiteouts += 1;
+                self.counts.whiteouts = self.counts.whiteouts.saturating_add(1);
                 if let Some(directory) = self.draft.directory(Tree::ROOT, &path, Cause::Whiteout) {
                     self.draft.make_opaque(directory);
                 }
@@ -161,7 +161,7 @@ impl Reader {
             }
             Kind::File | Kind::Symlink | Kind::CharDevice | Kind::BlockDevice | Kind::Fifo => {
                 if entry.kind == Kind::File {
-                    self.counts.files += 1;
+                    self.counts.files = self.counts.files.saturating_add(1);
                     self.counts.bytes = self.counts.bytes.saturating_add(entry.size);
                 }
                 let (kind, metadata) = (inode::kind(entry, self.origin)?, self.metadata(entry)?);

@@ -39,7 +39,7 @@ impl Notes {
     /// One more, at a place.
     pub(super) fn add(&mut self, oddity: Oddity, place: &[u8]) {
         let (count, examples) = self.0.entry(oddity).or_default();
-        *count += 1;
+        *count = (*count).saturating_add(1);
         if examples.len() < EXAMPLES {
             examples.push(printable(place));
         }
@@ -48,7 +48,8 @@ impl Notes {
     /// So many more, at no place one could name.
     pub(super) fn add_nameless(&mut self, oddity: Oddity, more: u64) {
         if more > 0 {
-            self.0.entry(oddity).or_default().0 += more;
+            let (count, _) = self.0.entry(oddity).or_default();
+            *count = count.saturating_add(more);
         }
     }
 
@@ -76,6 +77,10 @@ impl fmt::Display for Warning {
             write!(f, "{}{example}", if index == 0 { ": " } else { ", " })?;
         }
         let shown = self.examples.len() as u64;
-        if shown > 0 && shown < self.count { write!(f, ", and {} more", self.count - shown) } else { Ok(()) }
+        if shown > 0 && shown < self.count {
+            write!(f, ", and {} more", self.count.saturating_sub(shown))
+        } else {
+            Ok(())
+        }
     }
 }

@@ -58,12 +58,12 @@ pub fn write<V: TreeView + ?Sized>(
 ) -> Result<Summary, WriteError> {
     let mut plan = plan(view, options)?;
     let mut writer = Writer::new(BufWriter::with_capacity(GATHER, out));
-    let (mut block, mut entries) = (Vec::new(), 0);
+    let (mut block, mut entries) = (Vec::new(), 0_u64);
     for member in plan.by_ref() {
         put(&mut writer, &member?, sources, &mut block)?;
-        entries += 1;
+        entries = entries.saturating_add(1);
     }
-    let bytes = writer.offset() + ply_tar::TRAILER.len() as u64;
+    let bytes = writer.offset().saturating_add(ply_tar::TRAILER.len() as u64);
     writer.finish()?;
     Ok(Summary { entries, bytes, warnings: plan.into_warnings() })
 }
@@ -81,18 +81,18 @@ fn put<W: Write>(
     let rest = Extent { source: Source::HOLE, offset: 0, len: u64::MAX };
     for extent in member.extents.iter().chain([&rest]) {
         let (mut done, len) = (0, extent.len.min(left));
-        left -= len;
+        left = left.saturating_sub(len);
         let source = match extent.source {
             Source::HOLE => None,
             _ if len == 0 => continue,
             number => Some(sources.source(number).map_err(failed)?),
         };
         while done < len {
-            let wanted = usize::try_from(len - done).unwrap_or(BLOCK).min(BLOCK);
+            let wanted = usize::try_from(len.saturating_sub(done)).unwrap_or(BLOCK).min(BLOCK);
             let piece = block.get_mut(..wanted).unwrap_or_default();
             let piece = fill(source, piece, extent.offset.saturating_add(done)).map_err(failed)?;
             content.push(piece)?;
-            done += piece.len() as u64;
+            done = done.saturating_add(piece.len() as u64);
         }
     }
     Ok(content.finish()?)

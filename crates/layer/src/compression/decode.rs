@@ -129,7 +129,7 @@ impl<R: BufRead, C: Codec> Read for Decoded<R, C> {
                 }
                 Ok(Step { read, written }) => {
                     self.reader.consume(read);
-                    self.at += read as u64;
+                    self.at = self.at.saturating_add(read as u64);
                     if written > 0 {
                         return Ok(written);
                     }

@@ -29,17 +29,17 @@ fn zstd_window(head: &[u8]) -> Option<u64> {
     let is_single = descriptor & 0x20 != 0;
     if !is_single {
         let window = *rest.first()?;
-        let base = 1_u64 << (10 + (window >> 3));
-        return Some(base + base / 8 * u64::from(window & 7));
+        // 3.1.1.1.2: a power of two and some eighths of it, at most 15 << 38.
+        return Some(u64::from(8 | window & 7) << (window >> 3) << 7);
     }
     // The whole content is the window; its size stands behind the number of a dictionary.
-    let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
-    let len = [1, 2, 4, 8][usize::from(descriptor >> 6)];
+    let dictionary = *[0_usize, 1, 2, 4].get(usize::from(descriptor & 3))?;
+    let len = *[1, 2, 4, 8].get(usize::from(descriptor >> 6))?;
     let mut size = [0; 8];
-    size.get_mut(..len)?.copy_from_slice(rest.get(dictionary..dictionary + len)?);
+    size.get_mut(..len)?.copy_from_slice(rest.get(dictionary..dictionary.saturating_add(len))?);
     let size = u64::from_le_bytes(size);
     // Two bytes count from 256 on (section 3.1.1.1.4).
-    Some(if len == 2 { size + 256 } else { size })
+    Some(if len == 2 { size.saturating_add(256) } else { size })
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub fn sniff<R: BufRead>(mut reader: R) -> io::Result<(Compression, Sniffed<R>)>
     while let Some(rest) = prefix.get_mut(end..).filter(|rest| !rest.is_empty()) {
         match reader.read(rest) {
             Ok(0) => break,
-            Ok(n) => end += n,
+            Ok(n) => end = end.saturating_add(n),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
@@ -68,7 +68,7 @@ impl<R: BufRead> Read for Sniffed<R> {
             return self.inner.read(buf);
         }
         let n = self.prefix().read(buf)?;
-        self.next += n;
+        self.next = self.next.saturating_add(n);
         Ok(n)
     }
 }

@@ -88,7 +88,7 @@ impl Members {
                 for (to, from) in room.iter_mut().zip(input) {
                     *to = *from;
                 }
-                *len += read;
+                *len = (*len).saturating_add(read);
                 if *len == bytes.len() {
                     let trailer = *bytes;
                     self.check(trailer)?;

@@ -39,7 +39,7 @@ impl Crew {
         threads: usize,
         packer: impl Fn() -> io::Result<P>,
     ) -> io::Result<Self> {
-        let most = (IN_FLIGHT / piece).clamp(1, PIECES);
+        let most = IN_FLIGHT.checked_div(piece).unwrap_or(PIECES).clamp(1, PIECES);
         let threads = threads.min(most);
         let limit = threads.saturating_mul(2).min(most);
         if threads == 1 {

@@ -52,7 +52,7 @@ impl Header {
             if counted {
                 self.crc.update(rest.get(..n).unwrap_or_default());
             }
-            read += n;
+            read = read.saturating_add(n);
         }
         Ok((read, matches!(self.part, Part::Done)))
     }
@@ -65,7 +65,8 @@ impl Header {
                 if *offset == 3 {
                     self.flags = byte;
                 }
-                self.part = if *offset == 9 { self.after_fixed() } else { Part::Fixed(*offset + 1) };
+                self.part =
+                    if *offset == 9 { self.after_fixed() } else { Part::Fixed((*offset).saturating_add(1)) };
                 Ok(1)
             }
             Part::ExtraLength { low: None } => {
@@ -79,7 +80,7 @@ impl Header {
             }
             Part::Extra { left } => {
                 let n = input.len().min(usize::from(*left));
-                *left -= u16::try_from(n).unwrap_or(*left);
+                *left = (*left).saturating_sub(u16::try_from(n).unwrap_or(*left));
                 if *left == 0 {
                     self.part = self.after_extra();
                 }
@@ -145,5 +146,5 @@ fn fixed(offset: u8, byte: u8) -> Result<(), Fault> {
 
 /// Length of a zero-terminated string, its terminator included, if that is in sight.
 fn terminator(input: &[u8]) -> Option<usize> {
-    input.iter().position(|byte| *byte == 0).map(|at| at + 1)
+    input.iter().position(|byte| *byte == 0).map(|at| at.saturating_add(1))
 }
