@@ -56,7 +56,9 @@ impl Area {
 
     fn settle(&mut self) {
         while let Some((number, inode, room)) = self.waiting.pop_front() {
-            if room == Room::InOneBlock && self.bytes.len() % BLOCK_LEN + inode.len() > BLOCK_LEN {
+            if room == Room::InOneBlock
+                && (self.bytes.len() % BLOCK_LEN).saturating_add(inode.len()) > BLOCK_LEN
+            {
                 self.waiting.push_front((number, inode, room));
                 break;
             }

@@ -11,6 +11,9 @@ use crate::ErofsError;
 const PAGE: usize = 4096;
 /// Pages that are held: 512 KiB. Each place in the image has one page it can be in.
 const PAGES: usize = 128;
+/// The same two, where places in the image are counted.
+const PAGE_LEN: u64 = PAGE as u64;
+const PLACES: u64 = PAGES as u64;
 
 /// An image's bytes. Read, not mapped: a disk that fails must be an error, and with a map it is a signal.
 pub(crate) struct Cache<R> {
@@ -41,24 +44,23 @@ impl<R: ReadAt> Cache<R> {
         self.within(at, buffer.len() as u64)?;
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         while !buffer.is_empty() {
-            let number = at / PAGE as u64;
-            let [offset, which] =
-                [at % PAGE as u64, number % PAGES as u64].map(|n| usize::try_from(n).unwrap_or(0));
+            let number = at / PAGE_LEN;
+            let [offset, which] = [at % PAGE_LEN, number % PLACES].map(|n| usize::try_from(n).unwrap_or(0));
             let Some(page) = pages.get_mut(which) else { break };
-            if page.number != number + 1 {
+            if page.number != number.saturating_add(1) {
                 page.number = 0;
-                let begin = number * PAGE as u64;
-                let len = usize::try_from(self.size - begin).unwrap_or(PAGE).min(PAGE);
+                let begin = number.saturating_mul(PAGE_LEN);
+                let len = usize::try_from(self.size.saturating_sub(begin)).unwrap_or(PAGE).min(PAGE);
                 page.bytes.resize(len, 0);
                 self.read_exactly(begin, &mut page.bytes)?;
-                page.number = number + 1;
+                page.number = number.saturating_add(1);
             }
             let found = page.bytes.get(offset..).unwrap_or_default();
             let len = found.len().min(buffer.len());
             let (now, later) = buffer.split_at_mut(len);
             now.copy_from_slice(found.get(..len).unwrap_or_default());
             buffer = later;
-            at += len as u64;
+            at = at.saturating_add(len as u64);
         }
         Ok(())
     }
@@ -98,7 +100,7 @@ pub(crate) fn read_exactly(bytes: &impl ReadAt, offset: u64, buffer: &mut [u8]) 
                 let end = format!("byte {}", offset.saturating_add(done as u64));
                 return Err(ErofsError::damaged(end, "the index ends here, and should not"));
             }
-            Ok(n) => done += n,
+            Ok(n) => done = done.saturating_add(n),
             Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
             Err(why) => return Err(fault(why)),
         }

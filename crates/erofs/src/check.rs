@@ -87,7 +87,7 @@ impl<R: ReadAt> Image<R> {
         let (mut bytes, mut directories) = (0_u64, 0_u64);
         let mut names: HashMap<NodeId, u32> = HashMap::new();
         let mut enter = |id| {
-            directories += 1;
+            directories = directories.saturating_add(1);
             let (number, _) = told(id)?;
             bytes = bytes.saturating_add(self.directory(number)?.inode.size);
             if bytes > self.size() {
@@ -120,11 +120,11 @@ impl<R: ReadAt> Image<R> {
         const { assert!(PIECE >= OFFSET + BLOCK_LEN, "the head is in the first piece") };
         let (mut at, mut buffer) = (0, vec![0; PIECE]);
         while at < self.size() {
-            let len = usize::try_from(self.size() - at).unwrap_or(PIECE).min(PIECE);
+            let len = usize::try_from(self.size().saturating_sub(at)).unwrap_or(PIECE).min(PIECE);
             let piece = buffer.get_mut(..len).unwrap_or_default();
             self.cache.read_exactly(at, piece)?;
             each(at, piece)?;
-            at += len as u64;
+            at = at.saturating_add(len as u64);
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ pub(crate) fn plain(extents: &[Extent], size: u64) -> Vec<Extent> {
     let rest = Extent { source: Source::HOLE, offset: 0, len: size };
     for extent in extents.iter().chain([&rest]) {
         let len = extent.len.min(left);
-        left -= len;
+        left = left.saturating_sub(len);
         push(&mut plain, Extent { len, ..*extent });
     }
     plain
@@ -71,7 +71,7 @@ pub(crate) fn encode(extents: &[Extent], slots: &[Slot], most: u64) -> Result<(u
             let (device, block) = if extent.source == Source::HOLE {
                 (0, HOLE)
             } else {
-                (device(extent.source)?, address(extent.offset + done)?)
+                (device(extent.source)?, address(extent.offset.saturating_add(done))?)
             };
             indexes.extend([0; 2]);
             indexes.extend(device.to_le_bytes());
@@ -128,12 +128,14 @@ pub(crate) fn decode(format: u32, size: u64, indexes: &[u8], slots: usize) -> Op
     while !fields.0.is_empty() {
         let (advice, device, block) = (fields.u16()?, fields.u16()?, fields.u32()?);
         let len = left.min(chunk);
-        left -= len;
+        left = left.saturating_sub(len);
         let extent = match (advice, device, block) {
             (0, 0, HOLE) => Extent { source: Source::HOLE, offset: 0, len },
-            (0, 1.., _) if block != HOLE && usize::from(device) <= slots => {
-                Extent { source: Source(u32::from(device) - 1), offset: u64::from(block) * BLOCK, len }
-            }
+            (0, 1.., _) if block != HOLE && usize::from(device) <= slots => Extent {
+                source: Source(u32::from(device).saturating_sub(1)),
+                offset: u64::from(block) * BLOCK,
+                len,
+            },
             _ => return None,
         };
         push(&mut extents, extent);
@@ -143,7 +145,7 @@ pub(crate) fn decode(format: u32, size: u64, indexes: &[u8], slots: usize) -> Op
 
 /// Any extents, for an index.
 pub(crate) fn list(extents: &[Extent]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(extents.len() * LISTED);
+    let mut bytes = Vec::with_capacity(extents.len().saturating_mul(LISTED));
     for extent in extents {
         bytes.extend(extent.source.0.to_le_bytes());
         bytes.extend(extent.offset.to_le_bytes());

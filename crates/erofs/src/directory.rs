@@ -22,43 +22,43 @@ pub(crate) struct Entry<'a> {
 
 /// Bytes of a directory with names of these lengths.
 pub(crate) fn size(names: impl Iterator<Item = usize>) -> usize {
-    let (mut full, mut used) = (0, 0);
+    let (mut full, mut used) = (0_usize, 0_usize);
     for name in names {
-        if used + ENTRY + name > BLOCK_LEN {
-            full += 1;
+        if used.saturating_add(ENTRY).saturating_add(name) > BLOCK_LEN {
+            full = full.saturating_add(1);
             used = 0;
         }
-        used += ENTRY + name;
+        used = used.saturating_add(ENTRY.saturating_add(name));
     }
-    full * BLOCK_LEN + used
+    full.saturating_mul(BLOCK_LEN).saturating_add(used)
 }
 
 /// A directory, of that size.
 pub(crate) fn encode<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Vec<u8> {
-    let (mut bytes, mut block, mut used) = (Vec::new(), Vec::new(), 0);
+    let (mut bytes, mut block, mut used) = (Vec::new(), Vec::new(), 0_usize);
     for entry in entries {
-        let len = ENTRY + entry.name.len();
-        if used + len > BLOCK_LEN {
+        let len = ENTRY.saturating_add(entry.name.len());
+        if used.saturating_add(len) > BLOCK_LEN {
             flush(&mut bytes, &block);
             pad(&mut bytes, BLOCK_LEN);
             block.clear();
             used = 0;
         }
         block.push(entry);
-        used += len;
+        used = used.saturating_add(len);
     }
     flush(&mut bytes, &block);
     bytes
 }
 
 fn flush(bytes: &mut Vec<u8>, block: &[Entry<'_>]) {
-    let mut name_at = block.len() * ENTRY;
+    let mut name_at = block.len().saturating_mul(ENTRY);
     for entry in block {
         bytes.extend(entry.number.to_le_bytes());
         // Less than a block.
         bytes.extend(u16::try_from(name_at).unwrap_or_default().to_le_bytes());
         bytes.extend([entry.kind as u8, 0]);
-        name_at += entry.name.len();
+        name_at = name_at.saturating_add(entry.name.len());
     }
     bytes.extend(block.iter().flat_map(|entry| entry.name));
 }
@@ -87,11 +87,11 @@ impl Block {
     /// A name by its place; `None` where it means nothing.
     pub(crate) fn get(&self, at: usize) -> Option<Entry<'_>> {
         let bytes = self.bytes.get(..self.len)?;
-        let mut fields = Fields(bytes.get(at.checked_mul(ENTRY)?..self.count * ENTRY)?);
+        let mut fields = Fields(bytes.get(at.checked_mul(ENTRY)?..self.count.saturating_mul(ENTRY))?);
         let (number, begin, kind, _) =
             (fields.u64()?, fields.u16()?, Type::from_code(fields.u8()?)?, fields.u8()?);
         let rest = bytes.get(usize::from(begin)..)?;
-        let name = if at + 1 < self.count {
+        let name = if at.saturating_add(1) < self.count {
             let _ = fields.u64()?;
             rest.get(..usize::from(fields.u16()?).checked_sub(usize::from(begin))?)?
         } else {
@@ -116,7 +116,7 @@ impl Block {
             let entry = self.get(middle).ok_or(())?;
             match entry.name.cmp(name) {
                 Ordering::Equal => return Ok(Some(entry)),
-                Ordering::Less => low = middle + 1,
+                Ordering::Less => low = middle.saturating_add(1),
                 Ordering::Greater => high = middle,
             }
         }

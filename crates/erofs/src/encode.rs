@@ -119,12 +119,12 @@ impl Encoder<'_> {
             self.listings.push(Listing { inode, parent, names, name });
             directory = size;
         }
-        let number = u32::try_from(inode + 1).unwrap_or(u32::MAX);
+        let number = u32::try_from(inode.saturating_add(1)).unwrap_or(u32::MAX);
         let leaf = Leaf::new(node, number, directory, self.frame, self.chunks_left);
         let leaf = leaf.map_err(|why| self.unfit(name, &why))?;
-        self.chunks_left -= leaf.chunks().saturating_sub(1);
+        self.chunks_left = self.chunks_left.saturating_sub(leaf.chunks().saturating_sub(1));
         let (bytes, room, blocks) = leaf.split();
-        let behind = LEN + leaf.xattrs.len();
+        let behind = LEN.saturating_add(leaf.xattrs.len());
         let kind = leaf.inode.kind;
         self.inodes.push(Made { kind, links: 0, behind, blocks: (self.blocks.len(), blocks.len()) });
         self.blocks.extend_from_slice(&blocks);
@@ -145,24 +145,25 @@ impl Encoder<'_> {
                 }
             }
         }
-        let blocks_at = image.len() - self.blocks.len();
-        let inodes_at = blocks_at - self.area.bytes.len();
-        let at = |inode: usize| inodes_at + self.place(inode);
+        let blocks_at = image.len().saturating_sub(self.blocks.len());
+        let inodes_at = blocks_at.saturating_sub(self.area.bytes.len());
+        let at = |inode: usize| inodes_at.saturating_add(self.place(inode));
         for listing in &self.listings {
             let Some(Made { behind, blocks: (begin, len), .. }) = self.inodes.get(listing.inode) else {
                 continue;
             };
             let bytes = directory::encode(listing.names.clone().filter_map(|name| self.entry(name)));
             let (in_blocks, tail) = bytes.split_at_checked(*len).unwrap_or((&bytes, &[]));
-            overwrite(&mut image, blocks_at + begin, in_blocks);
-            overwrite(&mut image, at(listing.inode) + behind, tail);
+            overwrite(&mut image, blocks_at.saturating_add(*begin), in_blocks);
+            overwrite(&mut image, at(listing.inode).saturating_add(*behind), tail);
         }
         for (inode, made) in self.inodes.iter().enumerate() {
-            overwrite(&mut image, at(inode) + LINKS_AT, &made.links.to_le_bytes());
+            overwrite(&mut image, at(inode).saturating_add(LINKS_AT), &made.links.to_le_bytes());
             if made.blocks.1 > 0 {
                 // Less than all blocks, which were counted.
-                let block = u32::try_from((blocks_at + made.blocks.0) / BLOCK_LEN).unwrap_or_default();
-                overwrite(&mut image, at(inode) + DATA_AT, &block.to_le_bytes());
+                let block =
+                    u32::try_from(blocks_at.saturating_add(made.blocks.0) / BLOCK_LEN).unwrap_or_default();
+                overwrite(&mut image, at(inode).saturating_add(DATA_AT), &block.to_le_bytes());
             }
         }
         superblock::seal(&mut image);
@@ -185,7 +186,8 @@ impl Encoder<'_> {
             identity: [0; superblock::IDENTITY_LEN],
             sum: 0,
         };
-        let size = head.inodes_at() + (self.area.bytes.len() + self.blocks.len()) as u64;
+        let size =
+            head.inodes_at().saturating_add(self.area.bytes.len().saturating_add(self.blocks.len()) as u64);
         head.blocks = u32::try_from(size / BLOCK).map_err(|_| too_large())?;
         let mut image = vec![0; OFFSET];
         image.extend(head.to_bytes());
@@ -202,7 +204,7 @@ impl Encoder<'_> {
 
     fn entry(&self, name: usize) -> Option<Entry<'_>> {
         let Some(Target::Inode(inode)) = self.names.target(name) else { return None };
-        let number = (self.place(inode) / UNIT) as u64 + u64::from(ROOT);
+        let number = ((self.place(inode) / UNIT) as u64).saturating_add(u64::from(ROOT));
         Some(Entry { name: self.names.get(name), number, kind: self.inodes.get(inode)?.kind })
     }
 

@@ -39,18 +39,18 @@ impl<'i, R: ReadAt> Entries<'i, R> {
         loop {
             let (block, at) = match &mut self.block {
                 Some((block, at)) if *at < block.count() => (block, at),
-                _ if self.next * BLOCK >= self.placed.inode.size => {
+                _ if self.next.saturating_mul(BLOCK) >= self.placed.inode.size => {
                     return if self.dots == 0 { Ok(None) } else { Err(damaged("it is not in itself")) };
                 }
                 _ => {
                     let block = self.image.block(self.number, &self.placed, self.next)?;
-                    self.next += 1;
+                    self.next = self.next.saturating_add(1);
                     self.block = Some((block, 0));
                     continue;
                 }
             };
             let entry = block.get(*at).ok_or_else(|| damaged("a name means nothing"))?;
-            *at += 1;
+            *at = (*at).saturating_add(1);
             if *entry.name <= *self.last {
                 return Err(damaged("its names are not sorted"));
             }
@@ -58,10 +58,10 @@ impl<'i, R: ReadAt> Entries<'i, R> {
             self.last.extend_from_slice(entry.name);
             match entry {
                 Entry { name: b".", number, kind: Type::Directory } if number == self.number => {
-                    self.dots -= 1
+                    self.dots = self.dots.saturating_sub(1)
                 }
                 // Whether it is right was seen on the way here.
-                Entry { name: b"..", kind: Type::Directory, .. } => self.dots -= 1,
+                Entry { name: b"..", kind: Type::Directory, .. } => self.dots = self.dots.saturating_sub(1),
                 Entry { name: b"." | b"..", .. } => return Err(damaged("it is not in itself")),
                 Entry { kind: Type::Directory, number, .. } if number <= self.directory => {
                     return Err(damaged("the directories in it are not sorted"));

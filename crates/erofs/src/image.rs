@@ -38,7 +38,7 @@ impl Placed {
 
     /// Where that begins which stands behind it.
     fn behind(&self) -> u64 {
-        self.at + inode::LEN as u64 + self.xattrs_len()
+        self.at.saturating_add(inode::LEN as u64).saturating_add(self.xattrs_len())
     }
 }
 
@@ -52,14 +52,14 @@ impl<R: ReadAt> Image<R> {
         read_exactly(&bytes, OFFSET as u64, &mut block)?;
         let head = Superblock::from_block(&block)?;
         // The last byte is there, and none behind it.
-        read_exactly(&bytes, head.size() - 1, &mut [0])?;
+        read_exactly(&bytes, head.size().saturating_sub(1), &mut [0])?;
         let end = bytes.read_at(&mut [0], head.size());
         if end.map_err(|source| ErofsError::Read { offset: head.size(), len: 1, source })? > 0 {
             return Err(ErofsError::damaged("superblock", "the index goes on behind its end"));
         }
         let cache = Cache::new(bytes, head.size());
         let table = (OFFSET + RECORD) as u64;
-        let table = cache.read_vec(table, u64::from(head.slots) * RECORD as u64)?;
+        let table = cache.read_vec(table, u64::from(head.slots).saturating_mul(RECORD as u64))?;
         let slots = read_table(&table, head.blocks)?;
         Ok(Self { cache, head, slots })
     }
@@ -107,17 +107,18 @@ impl<R: ReadAt> Image<R> {
     ) -> Result<(), ErofsError> {
         let in_blocks = match placed.inode.layout {
             Layout::Plain => placed.inode.size,
-            Layout::Inline => placed.inode.size / BLOCK * BLOCK,
+            Layout::Inline => (placed.inode.size / BLOCK).saturating_mul(BLOCK),
             Layout::Chunks => 0,
         };
         let blocks =
             usize::try_from(in_blocks.saturating_sub(offset)).unwrap_or(usize::MAX).min(buffer.len());
         let (blocks, tail) = buffer.split_at_mut(blocks);
         if !blocks.is_empty() {
-            self.cache.read(u64::from(placed.inode.place) * BLOCK + offset, blocks)?;
+            self.cache
+                .read(u64::from(placed.inode.place).saturating_mul(BLOCK).saturating_add(offset), blocks)?;
         }
         if !tail.is_empty() {
-            self.cache.read(placed.behind() + offset.saturating_sub(in_blocks), tail)?;
+            self.cache.read(placed.behind().saturating_add(offset.saturating_sub(in_blocks)), tail)?;
         }
         Ok(())
     }
@@ -152,7 +153,7 @@ impl<R: ReadAt> Image<R> {
         if placed.inode.kind != kind {
             return Err(damaged(number, "it is not what its name says"));
         }
-        let xattrs = self.cache.read_vec(placed.at + inode::LEN as u64, placed.xattrs_len())?;
+        let xattrs = self.cache.read_vec(placed.at.saturating_add(inode::LEN as u64), placed.xattrs_len())?;
         let data = self.rest(number, &placed)?;
         let parts = Parts { inode: placed.inode, xattrs, data };
         leaf::node(&parts, self.head.form, self.slots.len())
@@ -173,7 +174,7 @@ impl<R: ReadAt> Image<R> {
 
     /// A block of a directory.
     pub(crate) fn block(&self, number: u64, placed: &Placed, block: u64) -> Result<Block, ErofsError> {
-        let offset = block * BLOCK;
+        let offset = block.saturating_mul(BLOCK);
         let len =
             usize::try_from(placed.inode.size.saturating_sub(offset)).unwrap_or(BLOCK_LEN).min(BLOCK_LEN);
         let mut bytes = [0; BLOCK_LEN];
@@ -197,7 +198,7 @@ impl<R: ReadAt> Image<R> {
             if block.compare(name).ok_or_else(meaningless)?.is_gt() {
                 high = middle;
             } else {
-                low = middle + 1;
+                low = middle.saturating_add(1);
                 candidate = Some(block);
             }
         }

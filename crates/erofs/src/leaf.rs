@@ -125,14 +125,14 @@ impl<'n> Leaf<'n> {
     /// in the order in which they came: so it is seen where one has two names.
     pub(crate) fn split(&self) -> (Vec<u8>, Room, Cow<'_, [u8]>) {
         let mut inode = self.inode;
-        let begin = crate::inode::LEN + self.xattrs.len();
+        let begin = crate::inode::LEN.saturating_add(self.xattrs.len());
         let (behind, blocks): (&[u8], &[u8]) = match &self.rest {
             Rest::Nothing => (&[], &[]),
             Rest::Chunks(indexes) => (indexes, &[]),
             Rest::Data(data) => {
-                let full = data.len() / BLOCK_LEN * BLOCK_LEN;
+                let full = (data.len() / BLOCK_LEN).saturating_mul(BLOCK_LEN);
                 let (blocks, tail) = data.split_at_checked(full).unwrap_or((data, &[]));
-                if tail.is_empty() || begin + tail.len() > BLOCK_LEN {
+                if tail.is_empty() || begin.saturating_add(tail.len()) > BLOCK_LEN {
                     (&[], data)
                 } else {
                     inode.layout = Layout::Inline;

@@ -57,7 +57,7 @@ impl Names {
             while let Some((dot, inode)) = dots.next_if(|(dot, _)| *dot < &*name) {
                 self.push(dot, Target::Inode(inode));
             }
-            if self.ends.len() > begin && self.get(self.ends.len() - 1) >= &*name {
+            if self.ends.len() > begin && self.get(self.ends.len().saturating_sub(1)) >= &*name {
                 return Err(Fault::Name(
                     name.into_owned(),
                     "it is not sorted among the names of its directory",

@@ -74,13 +74,15 @@ pub(crate) struct Superblock {
 impl Superblock {
     /// Where inodes begin, in bytes: after the device table.
     pub(crate) fn inodes_at(&self) -> u64 {
-        ((OFFSET + RECORD) as u64 + u64::from(self.slots) * RECORD as u64).next_multiple_of(BLOCK)
+        ((OFFSET + RECORD) as u64)
+            .saturating_add(u64::from(self.slots).saturating_mul(RECORD as u64))
+            .next_multiple_of(BLOCK)
     }
 
     /// Where numbers of inodes count from, in blocks (`meta_blkaddr`).
     fn metadata_block(&self) -> u32 {
         // 8 MiB at most, and not 0.
-        u32::try_from(self.inodes_at() / BLOCK - 1).unwrap_or_default()
+        u32::try_from((self.inodes_at() / BLOCK).saturating_sub(1)).unwrap_or_default()
     }
 
     /// Where an inode stands; `None` for a number that cannot be one.
@@ -192,13 +194,13 @@ pub(crate) fn identity(digest: &Digest) -> [u8; IDENTITY_LEN] {
 
 /// The device table: the digest as text in `tag`, blocks, and where the slot would lie if all were one device.
 pub(crate) fn table(slots: &[Slot], image: u32) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(slots.len() * RECORD);
+    let mut bytes = Vec::with_capacity(slots.len().saturating_mul(RECORD));
     let mut after = image;
     for slot in slots {
         let blocks = u32::try_from(slot.size.div_ceil(BLOCK)).ok()?;
-        let end = bytes.len() + RECORD;
+        let end = bytes.len().saturating_add(RECORD);
         bytes.extend(slot.digest.map(|digest| digest.hex()).unwrap_or_default().bytes());
-        bytes.resize(end - 64, 0);
+        bytes.resize(end.saturating_sub(64), 0);
         bytes.extend(blocks.to_le_bytes());
         bytes.extend(after.to_le_bytes());
         bytes.resize(end, 0);

@@ -69,7 +69,7 @@ pub(crate) fn encode(xattrs: &[Xattr], kind: Type, mut record: Record) -> Result
     if area.len() == HEAD {
         return Ok((Vec::new(), 0));
     }
-    match u16::try_from((area.len() - HEAD) / 4 + 1) {
+    match u16::try_from((area.len().saturating_sub(HEAD) / 4).saturating_add(1)) {
         Ok(words) => Ok((area, words)),
         Err(_) => Err(format!("its extended attributes take {} bytes, over 262,148", area.len())),
     }
@@ -79,7 +79,7 @@ pub(crate) fn encode(xattrs: &[Xattr], kind: Type, mut record: Record) -> Result
 pub(crate) fn area_len(words: u16) -> usize {
     match words {
         0 => 0,
-        words => HEAD + 4 * (usize::from(words) - 1),
+        words => HEAD.saturating_add(usize::from(words).saturating_sub(1).saturating_mul(4)),
     }
 }
 
@@ -106,7 +106,7 @@ pub(crate) fn decode(area: &[u8]) -> Option<(Vec<Xattr>, Record)> {
         let (name_len, index, value_len) = (fields.u8()?, fields.u8()?, fields.u16()?);
         let name = fields.bytes(usize::from(name_len))?;
         let value = fields.bytes(usize::from(value_len))?;
-        fields.bytes((usize::from(name_len) + usize::from(value_len)).wrapping_neg() % 4)?;
+        fields.bytes(usize::from(name_len).saturating_add(usize::from(value_len)).wrapping_neg() % 4)?;
         if index == PRIVATE {
             let (digit, before) = name.split_last()?;
             if before != RECORD || pieces.next() != Some(*digit) {
