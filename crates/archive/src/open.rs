@@ -60,7 +60,7 @@ fn sniff(file: &File) -> io::Result<Compression> {
     while let Some(rest) = prefix.get_mut(len..).filter(|rest| !rest.is_empty()) {
         match file.read_at(rest, len as u64)? {
             0 => break,
-            n => len += n,
+            n => len = len.saturating_add(n),
         }
     }
     Ok(Compression::detect(prefix.get(..len).unwrap_or_default()))

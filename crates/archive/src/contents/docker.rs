@@ -56,8 +56,8 @@ pub(super) fn read(documents: &mut Documents<'_>, contents: &mut Contents) -> Re
             None => {
                 let packed = read_image(documents, contents, image, config)?;
                 contents.images.push(packed);
-                known.insert(key, contents.images.len() - 1);
-                contents.images.len() - 1
+                known.insert(key, contents.images.len().saturating_sub(1));
+                contents.images.len().saturating_sub(1)
             }
         };
         if let Some(packed) = contents.images.get_mut(at) {
@@ -98,7 +98,7 @@ pub(super) fn reconcile(documents: &mut Documents<'_>, contents: &mut Contents) 
                 let packed = read_image(documents, contents, image, config)?;
                 known.add(contents.images.len(), &packed);
                 contents.images.push(packed);
-                contents.images.len() - 1
+                contents.images.len().saturating_sub(1)
             }
         };
         if let Some(packed) = contents.images.get_mut(at) {

@@ -209,7 +209,9 @@ fn make_config(
     let wrong = |why: String| ArchiveError::Member { member: name.to_owned(), why };
     let history: Vec<History> = chain.iter().map(|(_, old)| step(old)).collect();
     // Told before it is made: each of many steps may be as long as a document.
-    let len = |step: &History| step.created_by.len() + step.comment.len() + step.author.len();
+    let len = |step: &History| {
+        step.created_by.len().saturating_add(step.comment.len()).saturating_add(step.author.len())
+    };
     if history.iter().map(len).sum::<usize>() as u64 > CONFIG_LIMIT {
         return Err(wrong(format!("has a history of more than {CONFIG_LIMIT} bytes")));
     }

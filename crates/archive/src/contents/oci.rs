@@ -42,7 +42,7 @@ pub(super) fn read(documents: &mut Documents<'_>, contents: &mut Contents) -> Re
                 let at = match read_entry(documents, entry)? {
                     Ok(packed) => {
                         contents.images.push(packed);
-                        Some(contents.images.len() - 1)
+                        Some(contents.images.len().saturating_sub(1))
                     }
                     Err(what) => {
                         contents.passed_over.push(what);
@@ -134,7 +134,9 @@ fn read_labelled(
         };
         let promised = &manifest.value.config;
         if listed.is_attestation() || !is_image(&manifest) {
-            documents.budget.layers(&blob_name(&listed.digest), 1 + manifest.value.layers.len())?;
+            documents
+                .budget
+                .layers(&blob_name(&listed.digest), manifest.value.layers.len().saturating_add(1))?;
             packed.documents.push(listed.clone());
             for further in std::iter::once(promised).chain(&manifest.value.layers) {
                 check_size(documents, further)?;

@@ -101,7 +101,7 @@ impl<T> MemberMap<T> {
     fn admit(&mut self, name: &[u8]) -> Result<Option<String>, ArchiveError> {
         let text = String::from_utf8_lossy(name);
         let cleaned = clean("", &text)?;
-        self.members += 1;
+        self.members = self.members.saturating_add(1);
         if self.members > MAX_MEMBERS {
             let why = format!("is one member too many: an archive may have {MAX_MEMBERS}");
             return Err(ArchiveError::Member { member: shown(&text), why });
@@ -111,7 +111,7 @@ impl<T> MemberMap<T> {
     }
 
     fn count(&mut self, bytes: usize, member: &str) -> Result<(), ArchiveError> {
-        self.text += bytes;
+        self.text = self.text.saturating_add(bytes);
         if self.text <= MAX_NAMES {
             return Ok(());
         }

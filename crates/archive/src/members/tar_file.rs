@@ -100,8 +100,8 @@ impl Read for Part<'_> {
         if n == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        self.at += n as u64;
-        self.left -= n as u64;
+        self.at = self.at.saturating_add(n as u64);
+        self.left = self.left.saturating_sub(n as u64);
         Ok(n)
     }
 }
