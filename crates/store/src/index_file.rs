@@ -287,7 +287,7 @@ fn write_index_beside(
 fn keep_reserve(layout: &Layout, index: u64) {
     let path = layout.reserve();
     let has = || fs::metadata(&path).map_or(0, |found| found.len());
-    for want in [(index * 2).max(64 << 10), index.next_multiple_of(4096)] {
+    for want in [index.saturating_mul(2).max(64 << 10), index.next_multiple_of(4096)] {
         if has() >= want {
             return;
         }

@@ -46,7 +46,7 @@ fn wait(file: File, path: &Path, mode: Mode) -> Result<Lock, StoreError> {
             return Err(StoreError::Busy { path: path.to_owned(), seconds, holder: holder(&file) });
         }
         std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(50));
+        pause = pause.saturating_mul(2).min(Duration::from_millis(50));
     }
     Ok(Lock(file))
 }

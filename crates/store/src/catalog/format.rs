@@ -77,10 +77,11 @@ impl View {
         read.digest()?;
         let mut starts = [HEADER; 8];
         let mut end = HEADER;
-        for (table, width) in WIDTHS.iter().enumerate() {
+        let [_, ends @ ..] = &mut starts;
+        for (place, width) in ends.iter_mut().zip(WIDTHS) {
             let rows = usize::try_from(read.u32()?).ok()?;
-            end = end.checked_add(rows.checked_mul(*width)?)?;
-            *starts.get_mut(table + 1)? = end;
+            end = end.checked_add(rows.checked_mul(width)?)?;
+            *place = end;
         }
         (end == bytes.len()).then(|| Self { bytes: Arc::new(bytes), starts })
     }
@@ -98,17 +99,21 @@ impl View {
         self.bytes.get(40..72).and_then(|b| Reader(b).digest()).unwrap_or(Digest::of(b""))
     }
 
+    /// The bytes of a table; one that is none has none.
+    fn table(&self, table: usize) -> &[u8] {
+        let place = || self.starts.get(table).zip(self.starts.get(table.checked_add(1)?));
+        place().and_then(|(start, end)| self.bytes.get(*start..*end)).unwrap_or_default()
+    }
+
     fn rows(&self, table: usize) -> usize {
-        (self.starts[table + 1] - self.starts[table]) / WIDTHS[table]
+        let width = WIDTHS.get(table).copied();
+        width.and_then(|width| self.table(table).len().checked_div(width)).unwrap_or_default()
     }
 
     fn row(&self, table: usize, at: usize) -> Option<Reader<'_>> {
-        let start = self.starts[table] + at.checked_mul(WIDTHS[table])?;
-        let end = start + WIDTHS[table];
-        if end > self.starts[table + 1] {
-            return None;
-        }
-        self.bytes.get(start..end).map(Reader)
+        let width = *WIDTHS.get(table)?;
+        let start = at.checked_mul(width)?;
+        self.table(table).get(start..start.checked_add(width)?).map(Reader)
     }
 
     fn number(&self, table: usize, at: usize) -> Option<usize> {
@@ -116,8 +121,7 @@ impl View {
     }
 
     fn text(&self, offset: usize, len: usize) -> Option<&str> {
-        let start = self.starts[HEAP].checked_add(offset)?;
-        std::str::from_utf8(self.bytes.get(start..start.checked_add(len)?)?).ok()
+        std::str::from_utf8(self.table(HEAP).get(offset..offset.checked_add(len)?)?).ok()
     }
 
     pub(super) fn entries(&self) -> usize {
@@ -190,7 +194,7 @@ impl View {
     pub(super) fn renamed(&self, index: Digest, entries: &[(Option<&str>, Digest)]) -> Option<Self> {
         let mut tables: [Vec<u8>; 7] = Default::default();
         for (table, rows) in tables.iter_mut().enumerate().filter(|(table, _)| *table != ENTRIES) {
-            *rows = self.bytes.get(self.starts[table]..self.starts[table + 1])?.to_vec();
+            *rows = self.table(table).to_vec();
         }
         let mut used = vec![false; self.rows(TARGETS)];
         let mut rows: Vec<(&str, usize)> = Vec::new();
@@ -201,7 +205,7 @@ impl View {
         }
         rows.sort_unstable();
         let needed: usize = rows.iter().map(|(name, _)| name.len()).sum();
-        if used.contains(&false) || tables[HEAP].len() > 2 * needed + (64 << 10) {
+        if used.contains(&false) || tables[HEAP].len() > needed.saturating_mul(2).saturating_add(64 << 10) {
             return None;
         }
         for (name, target) in rows {
@@ -349,7 +353,7 @@ fn partition(len: usize, before: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut high) = (0, len);
     while low < high {
         let middle = low.midpoint(high);
-        if before(middle) { low = middle + 1 } else { high = middle }
+        if before(middle) { low = middle.saturating_add(1) } else { high = middle }
     }
     low
 }
@@ -527,10 +531,11 @@ fn assemble(index: &Digest, tables: &[Vec<u8>; 7]) -> View {
     bytes.extend(index.as_bytes());
     let mut starts = [HEADER; 8];
     let mut end = HEADER;
-    for (table, rows) in tables.iter().enumerate() {
-        bytes.extend(number(rows.len() / WIDTHS[table]).to_le_bytes());
-        end += rows.len();
-        starts[table + 1] = end;
+    let [_, ends @ ..] = &mut starts;
+    for ((rows, width), place) in tables.iter().zip(WIDTHS).zip(ends) {
+        bytes.extend(number(rows.len().checked_div(width).unwrap_or_default()).to_le_bytes());
+        end = end.saturating_add(rows.len());
+        *place = end;
     }
     for rows in tables {
         bytes.extend(rows);
