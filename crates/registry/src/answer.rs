@@ -57,7 +57,7 @@ impl Answer {
     /// Reads the body, up to a limit and one byte more.
     pub(crate) fn read(self, limit: u64) -> std::io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        self.body.into_reader().take(limit + 1).read_to_end(&mut bytes)?;
+        self.body.into_reader().take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 

@@ -228,8 +228,11 @@ impl Authentication {
             return Err(no_token());
         }
         let life = given.expires_in.map_or(USUAL_LIFE, Duration::from_secs);
-        let life = life.clamp(MARGIN + Duration::from_secs(1), LONGEST_LIFE);
-        Ok(Token { header: format!("Bearer {token}"), expires: asked + life.saturating_sub(MARGIN) })
+        let life = life.clamp(MARGIN.saturating_add(Duration::from_secs(1)), LONGEST_LIFE);
+        Ok(Token {
+            header: format!("Bearer {token}"),
+            expires: asked.checked_add(life.saturating_sub(MARGIN)).unwrap_or(asked),
+        })
     }
 }
 

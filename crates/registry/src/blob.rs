@@ -109,7 +109,7 @@ impl<'a> Repository<'a> {
         let mut call = Call::new(Method::GET, &self.pull, format!("blob {digest}"));
         let is_part = at > 0 || end < size;
         if is_part {
-            call = call.header("range", format!("bytes={at}-{}", end - 1));
+            call = call.header("range", format!("bytes={at}-{}", end.saturating_sub(1)));
         }
         let path = self.path(&format!("blobs/{digest}"));
         let answer = self.host.expect(At::Path(&path), &call, &[200, 206, 416])?;
@@ -118,7 +118,7 @@ impl<'a> Repository<'a> {
         };
         match answer.status {
             206 if is_part && self.is_range(&answer, size, at, end) => match answer.length() {
-                Some(length) if length > end - at => Err(lied(length, end - at)),
+                Some(length) if length > end.saturating_sub(at) => Err(lied(length, end.saturating_sub(at))),
                 _ => Ok(Answered::Range(answer)),
             },
             200 => match answer.length() {
@@ -170,13 +170,13 @@ impl BlobReader<'_> {
             self.repository.host.advance(0)?;
             let most = usize::try_from(body.skip).unwrap_or(usize::MAX).min(buffer.len());
             match body.reader.read(buffer.get_mut(..most).unwrap_or_default()) {
-                Ok(n @ 1..) => body.skip -= n as u64,
+                Ok(n @ 1..) => body.skip = body.skip.saturating_sub(n as u64),
                 Ok(0) | Err(_) => return Ok(0),
             }
         }
-        let most = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
+        let most = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX).min(buffer.len());
         let n = body.reader.read(buffer.get_mut(..most).unwrap_or_default()).unwrap_or(0);
-        self.at += n as u64;
+        self.at = self.at.saturating_add(n as u64);
         Ok(n)
     }
 
@@ -236,7 +236,7 @@ impl BlobReader<'_> {
     /// elsewhere: here it is answers that break off.
     fn retry(&mut self) -> Result<(), RegistryError> {
         self.body = None;
-        if self.at >= self.failed_at + PROGRESS {
+        if self.at >= self.failed_at.saturating_add(PROGRESS) {
             self.failures = 0;
         }
         self.failed_at = self.at;
@@ -246,7 +246,7 @@ impl BlobReader<'_> {
             return Err(RegistryError::Unreachable { doing, source: why.into() });
         }
         self.repository.host.pause(self.failures)?;
-        self.failures += 1;
+        self.failures = self.failures.saturating_add(1);
         Ok(())
     }
 }

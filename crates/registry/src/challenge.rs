@@ -82,7 +82,7 @@ fn read_value(text: &str) -> (String, &str) {
     let mut chars = quoted.char_indices();
     while let Some((at, c)) = chars.next() {
         match c {
-            '"' => return (value, quoted.get(at + 1..).unwrap_or_default()),
+            '"' => return (value, quoted.get(at.saturating_add(1)..).unwrap_or_default()),
             '\\' => value.extend(chars.next().map(|(_, escaped)| escaped)),
             c => value.push(c),
         }

@@ -150,7 +150,7 @@ impl<'a> Download<'a> {
                 Claim::Part(state.take(RANGE))
             }
             Mode::Ranges if state.next < self.size => {
-                let len = RANGE.min(self.size - state.next);
+                let len = RANGE.min(self.size.saturating_sub(state.next));
                 Claim::Part(state.take(len))
             }
             Mode::Probing => Claim::Later,
@@ -194,7 +194,7 @@ impl<'a> Download<'a> {
             self.place
                 .write_at(bytes, at)
                 .map_err(RegistryError::io(format!("write blob {}", self.digest)))?;
-            at += n as u64;
+            at = at.saturating_add(n as u64);
             if at == end {
                 // What goes on after its end is found before anybody takes it for whole.
                 reader.next(&mut block)?;
@@ -233,10 +233,10 @@ enum Claim {
 
 impl State {
     fn take(&mut self, len: u64) -> usize {
-        let (at, end) = (self.next, self.next + len);
+        let (at, end) = (self.next, self.next.saturating_add(len));
         self.next = end;
         self.parts.push(Part { at, end });
-        self.parts.len() - 1
+        self.parts.len().saturating_sub(1)
     }
 
     fn bounds(&self, part: usize) -> (u64, u64) {
@@ -255,7 +255,7 @@ impl State {
             part.at = at;
         }
         while self.parts.get(self.first).is_some_and(|part| part.at == part.end) {
-            self.first += 1;
+            self.first = self.first.saturating_add(1);
         }
     }
 
@@ -344,12 +344,13 @@ impl Read for Behind<'_, '_> {
         if self.ready <= self.at {
             self.wait()?;
         }
-        let most = usize::try_from(self.ready - self.at).unwrap_or(usize::MAX).min(buffer.len());
+        let most =
+            usize::try_from(self.ready.saturating_sub(self.at)).unwrap_or(usize::MAX).min(buffer.len());
         let n = self.download.place.read_at(buffer.get_mut(..most).unwrap_or_default(), self.at)?;
         if n == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.at += n as u64;
+        self.at = self.at.saturating_add(n as u64);
         Ok(n)
     }
 }

@@ -137,7 +137,7 @@ impl<'a> Host<'a> {
                 Err(failed) => return Err(failed.told()),
             };
             sleep(wait, &*self.stop)?;
-            retry += 1;
+            retry = retry.saturating_add(1);
         }
     }
 

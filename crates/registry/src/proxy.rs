@@ -84,7 +84,7 @@ fn is_in_network(host: &str, network: &str, bits: &str) -> bool {
         return false;
     };
     let same = |a: u128, b: u128, width: u32| {
-        bits <= width && (a ^ b).checked_shr(width - bits).is_none_or(|differs| differs == 0)
+        bits <= width && (a ^ b).checked_shr(width.saturating_sub(bits)).is_none_or(|differs| differs == 0)
     };
     match (host, network) {
         (V4(host), V4(network)) => same(host.to_bits().into(), network.to_bits().into(), 32),

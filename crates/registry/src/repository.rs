@@ -154,7 +154,7 @@ impl<'a> Repository<'a> {
                 }
                 Err(_) => {
                     self.host.pause(retry)?;
-                    retry += 1;
+                    retry = retry.saturating_add(1);
                 }
             }
         }
@@ -179,7 +179,7 @@ impl<'a> Repository<'a> {
         for _ in 0..TAG_PAGES {
             let at = next.as_ref().map_or(At::Path(&path), At::Url);
             let Whole { headers, from, raw } = self.read(at, &call, TAG_PAGE_LIMIT.min(left))?;
-            left -= raw.len() as u64;
+            left = left.saturating_sub(raw.len() as u64);
             let link = header(&headers, "link").and_then(next_page);
             let page: Page = serde_json::from_slice(&raw)
                 .map_err(|_| self.host.refused(format!("sends something else as {what}")))?;

@@ -64,8 +64,8 @@ pub(crate) fn retry_after(header: &str, now: SystemTime) -> Option<Duration> {
         return Some(Duration::from_secs(seconds));
     }
     let date = jiff::fmt::rfc2822::parse(header).ok()?;
-    let at = u64::try_from(date.timestamp().as_second()).unwrap_or(0);
-    Some((SystemTime::UNIX_EPOCH + Duration::from_secs(at)).duration_since(now).unwrap_or_default())
+    let at = Duration::from_secs(u64::try_from(date.timestamp().as_second()).unwrap_or(0));
+    Some(SystemTime::UNIX_EPOCH.checked_add(at)?.duration_since(now).unwrap_or_default())
 }
 
 /// Waits, unless somebody says stop.
@@ -81,7 +81,7 @@ pub(crate) fn sleep(duration: Duration, stop: &dyn Progress) -> Result<(), Regis
         }
         let step = left.min(STEP);
         std::thread::sleep(step);
-        left -= step;
+        left = left.saturating_sub(step);
     }
 }
 

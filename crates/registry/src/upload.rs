@@ -117,7 +117,7 @@ impl Upload<'_> {
     ) -> Result<(), RegistryError> {
         let (mut retry, mut told) = (0, self.sent);
         while self.sent < end {
-            let (from, to) = (self.sent, end.min(self.sent + self.chunk()));
+            let (from, to) = (self.sent, end.min(self.sent.saturating_add(self.chunk())));
             let is_last = retry >= self.repository.host.retries();
             match self.patch(bytes, to) {
                 Ok(()) if self.sent > from => retry = 0,
@@ -128,7 +128,7 @@ impl Upload<'_> {
                 Err(error) if is_last || !may_pass(&error) => return Err(error),
                 tried => {
                     self.repository.host.pause(retry)?;
-                    retry += 1;
+                    retry = retry.saturating_add(1);
                     if tried.is_err() {
                         self.ask(to)?;
                     }
@@ -147,8 +147,8 @@ impl Upload<'_> {
         let open = || -> io::Result<Box<dyn Read>> { Ok(Box::new(Part { bytes, at: from, end: to })) };
         let call = Call::new(Method::PATCH, &self.scope, self.what.clone())
             .header("content-type", "application/octet-stream")
-            .header("content-range", format!("{from}-{}", to - 1))
-            .payload(Payload::Stream(to - from, &open))
+            .header("content-range", format!("{from}-{}", to.saturating_sub(1)))
+            .payload(Payload::Stream(to.saturating_sub(from), &open))
             .once();
         let answer = self.repository.host.expect(At::Url(&self.location), &call, &[201, 202, 204])?;
         self.location = self.repository.location(&answer)?;
@@ -259,7 +259,7 @@ impl Repository<'_> {
                 });
             }
             self.host.pause(retry)?;
-            retry += 1;
+            retry = retry.saturating_add(1);
         }
     }
 }
@@ -290,12 +290,12 @@ struct Part<'a> {
 
 impl Read for Part<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
+        let most = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX).min(buffer.len());
         let Some(buffer) = buffer.get_mut(..most).filter(|buffer| !buffer.is_empty()) else { return Ok(0) };
         match self.bytes.read_at(buffer, self.at)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             n => {
-                self.at += n as u64;
+                self.at = self.at.saturating_add(n as u64);
                 Ok(n)
             }
         }

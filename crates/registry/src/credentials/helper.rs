@@ -101,7 +101,10 @@ impl Helper {
         let mut command = Command::new(&self.path);
         command.arg(verb).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(failed())?;
-        let answer = converse(&mut child, request.into_bytes(), Instant::now() + self.patience);
+        // No clock goes on for so long that this is none.
+        let now = Instant::now();
+        let until = now.checked_add(self.patience).unwrap_or(now);
+        let answer = converse(&mut child, request.into_bytes(), until);
         if !matches!(answer, Ok(Some(_))) {
             let _ = child.kill();
             let _ = child.wait();
@@ -171,7 +174,7 @@ fn wait(child: &mut Child, until: Instant) -> io::Result<Option<ExitStatus>> {
             return Ok(status);
         }
         thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(50));
+        pause = pause.saturating_mul(2).min(Duration::from_millis(50));
     }
 }
 

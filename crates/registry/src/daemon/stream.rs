@@ -23,7 +23,7 @@ impl DaemonStream {
 
     fn remember(&mut self, read: &[u8]) {
         let read = read.last_chunk::<TAIL>().map_or(read, |end| end);
-        let surplus = (self.tail.len() + read.len()).saturating_sub(TAIL);
+        let surplus = self.tail.len().saturating_add(read.len()).saturating_sub(TAIL);
         self.tail.drain(..surplus);
         self.tail.extend_from_slice(read);
     }
