@@ -31,13 +31,13 @@ pub(crate) fn copy(
 ) -> Result<(), Failed> {
     let (mut at, mut end) = (0_u64, 0_u64);
     for extent in extents {
-        let len = extent.len.min(size - at);
+        let len = extent.len.min(size.saturating_sub(at));
         if extent.source != Source::HOLE && len > 0 {
             let source = sources.source(extent.source).map_err(Failed::Read)?;
             stretch(source, extent.offset, len, to, at, buffer, &mut tick)?;
-            end = at + len;
+            end = at.saturating_add(len);
         }
-        at += len;
+        at = at.saturating_add(len);
     }
     if end < size {
         to.set_len(size).map_err(Failed::Write)?;
@@ -66,7 +66,7 @@ fn stretch(
         to.write_all_at(block.get(..n).unwrap_or_default(), at).map_err(Failed::Write)?;
         let done = n as u64;
         // An offset near the end of all numbers is damage; reading there gives nothing, and that is an error above.
-        (from, at, len) = (from.saturating_add(done), at + done, len - done);
+        (from, at, len) = (from.saturating_add(done), at.saturating_add(done), len.saturating_sub(done));
         if !tick(done) {
             return Err(Failed::Stopped);
         }

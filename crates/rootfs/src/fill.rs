@@ -63,7 +63,7 @@ pub(crate) fn fill(
     };
     let mut planner = Planner::new(view, maker, &stop);
     thread::scope(|scope| {
-        let (sender, receiver) = sync_channel(2 * workers);
+        let (sender, receiver) = sync_channel(workers.saturating_mul(2));
         let receiver = Arc::new(Mutex::new(receiver));
         for number in 0..workers {
             let receiver = Arc::clone(&receiver);

@@ -246,7 +246,7 @@ impl<V: TreeView + Send + Sync + 'static, S: Sources + 'static> Filesystem for S
             Ok(names) => names,
             Err(error) => return reply.error(error),
         };
-        for ((name, id), next) in listing.iter().skip(from).zip(offset + 1..) {
+        for ((name, id), next) in listing.iter().skip(from).zip(offset.saturating_add(1)..) {
             let Ok(attributes) = self.attributes(*id) else { return reply.error(Errno::EIO) };
             if reply.add(attributes.ino, next, attributes.kind, OsStr::from_bytes(name)) {
                 break;
@@ -267,7 +267,7 @@ impl<V: TreeView + Send + Sync + 'static, S: Sources + 'static> Filesystem for S
             Ok(names) => names,
             Err(error) => return reply.error(error),
         };
-        for ((name, id), next) in listing.iter().skip(from).zip(offset + 1..) {
+        for ((name, id), next) in listing.iter().skip(from).zip(offset.saturating_add(1)..) {
             let Ok(attributes) = self.attributes(*id) else { return reply.error(Errno::EIO) };
             let name = OsStr::from_bytes(name);
             if reply.add(attributes.ino, next, name, &FOREVER, &attributes, Generation(0)) {

@@ -128,7 +128,7 @@ impl<'v> Planner<'v> {
                 self.large.push((size, at.path(), node));
                 continue;
             }
-            bytes += size;
+            bytes = bytes.saturating_add(size);
             leaves.push((name, node));
             if leaves.len() >= BATCH.0 || bytes >= BATCH.1 {
                 let leaves = std::mem::take(&mut leaves);

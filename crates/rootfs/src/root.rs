@@ -77,7 +77,7 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
         Some(most) => most.iter().rposition(|byte| *byte == b'/'),
         None => None,
     };
-    match end.and_then(|at| Some((path.get(..at)?, path.get(at + 1..)?))) {
+    match end.and_then(|at| Some((path.get(..at)?, path.get(at.saturating_add(1)..)?))) {
         Some(parts) => parts,
         None => (path, &[]),
     }

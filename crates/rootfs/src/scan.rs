@@ -253,7 +253,7 @@ impl Scanner {
                 begin => begin.map_err(self.io("find the holes of", at))?.min(size),
             };
             if begin > end {
-                extents.push(Extent { source: Source::HOLE, offset: 0, len: begin - end });
+                extents.push(Extent { source: Source::HOLE, offset: 0, len: begin.saturating_sub(end) });
             }
             let next =
                 seek(&file, SeekFrom::Hole(begin)).map_err(self.io("find the holes of", at))?.min(size);
@@ -261,7 +261,7 @@ impl Scanner {
             if next <= begin {
                 break;
             }
-            extents.push(Extent { source, offset: begin, len: next - begin });
+            extents.push(Extent { source, offset: begin, len: next.saturating_sub(begin) });
             end = next;
         }
         Ok(extents)

@@ -55,7 +55,7 @@ type LeftOut = (Box<[u8]>, Why);
 impl Warnings {
     pub(crate) fn add(&mut self, xattr: &[u8], why: Why, path: impl FnOnce() -> PathBuf) {
         let seen = self.seen.entry((xattr.into(), why)).or_insert_with(|| (0, path()));
-        seen.0 += 1;
+        seen.0 = seen.0.saturating_add(1);
     }
 
     /// The warnings, sorted by attribute.
