@@ -120,7 +120,7 @@ impl Engine<'_> {
             if place.name.as_ref().is_some_and(|name| !is_wanted(packed, name)) {
                 continue;
             }
-            report.images += 1;
+            report.images = report.images.saturating_add(1);
             for image in &packed.images {
                 let names = packed.names.iter().map(ply_reference::Reference::familiar).collect::<Vec<_>>();
                 let names = if names.is_empty() { vec![image.id().to_string()] } else { names };
@@ -141,8 +141,8 @@ impl Engine<'_> {
                 report.damage.push(damage);
                 continue;
             };
-            report.blobs += 1;
-            report.bytes += member.size;
+            report.blobs = report.blobs.saturating_add(1);
+            report.bytes = report.bytes.saturating_add(member.size);
             jobs.push(Job {
                 what: crate::error::shown(&layer.wanted),
                 label: layer.diff_id.0.short(),
@@ -256,8 +256,8 @@ impl Engine<'_> {
                 wrong.insert(digest, Wrong::told(why));
                 continue;
             }
-            report.blobs += 1;
-            report.bytes += size;
+            report.blobs = report.blobs.saturating_add(1);
+            report.bytes = report.bytes.saturating_add(size);
             of.push(digest);
             jobs.push(Job {
                 what: format!("blob {digest}"),

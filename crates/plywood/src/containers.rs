@@ -309,7 +309,9 @@ fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut filled = 0;
     while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         let drawn = rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty());
-        filled += drawn.map_err(|error| Error::within("drawing an ID")(std::io::Error::from(error)))?;
+        filled = filled.saturating_add(
+            drawn.map_err(|error| Error::within("drawing an ID")(std::io::Error::from(error)))?,
+        );
     }
     Ok(bytes)
 }

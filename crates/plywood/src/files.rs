@@ -66,11 +66,19 @@ pub struct Layer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LayerNumber(pub usize);
 
+impl LayerNumber {
+    /// As it is told and typed: the bottom is 1.
+    #[must_use]
+    pub const fn ordinal(self) -> usize {
+        self.0.saturating_add(1)
+    }
+}
+
 impl Files {
     /// How many layers there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.layers.len() + usize::from(self.upper.is_some())
+        self.layers.len().saturating_add(usize::from(self.upper.is_some()))
     }
 
     /// Whether the image has no layer: it is `scratch`.
@@ -147,7 +155,7 @@ impl Files {
     pub fn trees(&self, top: Option<LayerNumber>) -> Vec<&dyn TreeView> {
         let layers = self.layers.iter().map(|layer| &layer.tree as &dyn TreeView);
         let own = self.own().map(|tree| tree as &dyn TreeView);
-        layers.chain(own).take(top.map_or(usize::MAX, |top| top.0 + 1)).collect()
+        layers.chain(own).take(top.map_or(usize::MAX, LayerNumber::ordinal)).collect()
     }
 
     /// The union of all layers up to one, or of all; nothing is built.

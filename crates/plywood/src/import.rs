@@ -124,14 +124,14 @@ fn not_one(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error
 fn copy(mut plain: impl Read, out: &mut dyn Write) -> Result<Tree, Error> {
     let mut reader = Reader::new(Source(0), 0);
     let mut walker = Walker::new(ply_tar::Limits::default());
-    let (mut block, mut len, mut refused) = (vec![0; BLOCK], 0, None);
+    let (mut block, mut len, mut refused) = (vec![0; BLOCK], 0_usize, None);
     loop {
         let n = plain.read(&mut block).map_err(unreadable)?;
         if n == 0 {
             break;
         }
         let bytes = block.get(..n).unwrap_or_default();
-        len += n;
+        len = len.saturating_add(n);
         let pushed = walker.push(bytes, |entry| {
             if refused.is_none() {
                 refused = take(&mut reader, entry).err();

@@ -68,7 +68,7 @@ pub(crate) fn count(region: &Region) -> Result<LayerFacts, Box<dyn std::error::E
             walker.finish()?;
             return Ok(LayerFacts { content, plain });
         }
-        plain += n as u64;
+        plain = plain.saturating_add(n as u64);
         let count = |entry: &ply_tar::Entry| content = content.saturating_add(content_of(entry));
         walker.push(block.get(..n).unwrap_or_default(), count)?;
     }
@@ -111,7 +111,7 @@ impl<'a> RegionCursor<'a> {
         let left = usize::try_from(self.region.len.saturating_sub(self.at)).unwrap_or(usize::MAX);
         self.window.resize(WINDOW.min(left), 0);
         self.start = self.at;
-        let read = self.region.file.read_at(&mut self.window, self.region.offset + self.at);
+        let read = self.region.file.read_at(&mut self.window, self.region.offset.saturating_add(self.at));
         self.window.truncate(*read.as_ref().unwrap_or(&0));
         read.map(drop)
     }
@@ -123,7 +123,7 @@ impl Read for RegionCursor<'_> {
             self.fill()?;
         }
         let n = self.at_hand().read(buffer)?;
-        self.at += n as u64;
+        self.at = self.at.saturating_add(n as u64);
         Ok(n)
     }
 }

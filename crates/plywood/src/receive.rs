@@ -100,7 +100,7 @@ impl Engine<'_> {
     pub(crate) fn receive(&self, ingest: &Ingest, stream: impl Read + Send) -> Result<Received, Error> {
         let mut entries = Entries::new(stream, ply_archive::tar_limits());
         let mut received = Received { map: MemberMap::default(), held: Vec::new(), ended: false };
-        let mut in_memory = 0;
+        let mut in_memory = 0_u64;
         let indexes = Indexes::new(ingest, self.max_layer_size);
         let progress = TaskProgress::alone(self.watch, "archive", None);
         while let Some(entry) = entries.next_entry().map_err(ArchiveError::from)? {
@@ -120,8 +120,8 @@ impl Engine<'_> {
                 }
             }
             let name = ply_archive_name(&entry.path);
-            let held = if entry.size <= SMALL && in_memory + entry.size <= MEMORY {
-                in_memory += entry.size;
+            let held = if entry.size <= SMALL && in_memory.saturating_add(entry.size) <= MEMORY {
+                in_memory = in_memory.saturating_add(entry.size);
                 let mut bytes = Vec::new();
                 entries.read_to_end(&mut bytes).map_err(unreadable(&name))?;
                 Held::Small(bytes)

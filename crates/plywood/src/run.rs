@@ -118,7 +118,7 @@ impl Engine<'_> {
             match self.unmount(rootfs) {
                 Err(Error::Mount(_)) if pause < Duration::from_secs(1) => {
                     std::thread::sleep(pause);
-                    pause *= 2;
+                    pause = pause.saturating_mul(2);
                 }
                 ended => return ended,
             }

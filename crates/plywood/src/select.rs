@@ -393,7 +393,7 @@ fn nearest(catalog: &Catalog, reference: &Reference) -> Option<String> {
         .filter_map(|name| {
             let compared = if has_tag { name.familiar() } else { name.name().familiar() };
             let distance = strsim::osa_distance(&wanted, &compared);
-            (distance * 3 <= compared.chars().count()).then(|| (distance, name.familiar()))
+            (distance.saturating_mul(3) <= compared.chars().count()).then(|| (distance, name.familiar()))
         })
         .min()
         .map(|(_, name)| name)

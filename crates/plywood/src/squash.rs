@@ -56,7 +56,7 @@ impl Engine<'_> {
         }
         let stays = match options.base() {
             None => 0,
-            Some(layer) => files.choose(layer)?.0 + 1,
+            Some(layer) => files.choose(layer)?.ordinal(),
         };
         let mut layers = parent.layers;
         if stays == layers.len() {
@@ -105,7 +105,7 @@ fn one_layer(files: &Files, stays: usize) -> Result<(Tree, Tar), Error> {
     let upper = trees.get(stays..).unwrap_or_default();
     if stays > 0 {
         let mut tree = ply_overlay::squash(upper, keep).map_err(files.failed())?;
-        drop_idle_marks(&mut tree, files, LayerNumber(stays - 1))?;
+        drop_idle_marks(&mut tree, files, LayerNumber(stays.saturating_sub(1)))?;
         return Ok((tree, Tar::default()));
     }
     let tree = merge(upper, keep).map_err(files.failed())?.tree;

@@ -210,5 +210,5 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// A job's message place for a blob that is a layer of so many.
 pub(crate) fn layer_place(at: usize, of: usize, name: &str) -> String {
-    format!("layer {} of {of} ({})", at + 1, crate::error::shown(name))
+    format!("layer {} of {of} ({})", at.saturating_add(1), crate::error::shown(name))
 }

@@ -147,9 +147,9 @@ fn nanoseconds(number: &str, unit: u64) -> Option<u64> {
     let (mut value, mut worth) = (0u128, u128::from(unit));
     let mut scale = 1u128;
     for digit in part.bytes().take(18) {
-        scale *= 10;
-        value = value * 10 + u128::from(digit - b'0');
+        scale = scale.checked_mul(10)?;
+        value = value.checked_mul(10)?.checked_add(u128::from(digit & 15))?;
     }
-    worth = worth.checked_mul(value)? / scale;
+    worth = worth.checked_mul(value)?.checked_div(scale)?;
     whole.checked_mul(unit)?.checked_add(u64::try_from(worth).ok()?)
 }

@@ -43,8 +43,8 @@ pub struct Copied {
 
 impl Copied {
     pub(super) fn add(&mut self, done: &Unpacked) {
-        self.entries += done.entries;
-        self.bytes += done.bytes;
+        self.entries = self.entries.saturating_add(done.entries);
+        self.bytes = self.bytes.saturating_add(done.bytes);
         self.warnings.extend(done.warnings.iter().map(ToString::to_string));
     }
 }

@@ -56,7 +56,9 @@ pub(super) fn target(view: &dyn TreeView, wanted: &[u8]) -> Result<Target, TreeE
 /// A path that is not clean, and the name at its end.
 fn split(path: &[u8]) -> (&[u8], &[u8]) {
     match path.iter().rposition(|byte| *byte == b'/') {
-        Some(at) => (path.get(..at).unwrap_or_default(), path.get(at + 1..).unwrap_or_default()),
+        Some(at) => {
+            (path.get(..at).unwrap_or_default(), path.get(at.saturating_add(1)..).unwrap_or_default())
+        }
         None => (&[], path),
     }
 }

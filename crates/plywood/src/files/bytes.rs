@@ -148,7 +148,7 @@ impl ReadAt for LayerBytes {
         let Region { file, offset: start, len } = self.plain().map_err(io::Error::other)?;
         let left = usize::try_from(len.saturating_sub(offset)).unwrap_or(usize::MAX);
         let wanted = left.min(buffer.len());
-        let read = file.read_at(buffer.get_mut(..wanted).unwrap_or_default(), start + offset);
+        let read = file.read_at(buffer.get_mut(..wanted).unwrap_or_default(), start.saturating_add(offset));
         read.map_err(|e| refused(format!("layer {}", self.diff_id), e))
     }
 }

@@ -81,7 +81,7 @@ impl Files {
         let end = |text: &str, absent: usize| match text {
             "" => Ok(absent),
             "0" => Ok(0),
-            _ => self.choose(text).map(|layer| layer.0 + 1),
+            _ => self.choose(text).map(LayerNumber::ordinal),
         };
         let side = |layers: usize| Side { files: self, layers };
         Ok(Comparison { before: side(end(from, 0)?), after: side(end(to, self.len())?) })

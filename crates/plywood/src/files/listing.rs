@@ -50,7 +50,7 @@ impl<'a> Looked<'a> {
             Scope::Until(layer) => Self::Stack(files.stack(Some(layer))?),
             Scope::Alone(layer) => match files.tree(layer.0) {
                 Some(tree) => Self::Alone(tree, layer),
-                None => return Err(Error::Misuse(format!("no layer {}", layer.0 + 1))),
+                None => return Err(Error::Misuse(format!("no layer {}", layer.ordinal()))),
             },
         })
     }

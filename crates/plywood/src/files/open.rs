@@ -159,7 +159,7 @@ impl Engine<'_> {
             // Each for itself: in halves, two large layers beside each other would be one thread's.
             .with_max_len(1)
             .map(|(at, (bytes, layer))| {
-                let what = || format!("layer {} of {of} ({})", at + 1, layer.diff_id.0.short());
+                let what = || format!("layer {} of {of} ({})", at.saturating_add(1), layer.diff_id.0.short());
                 let source = Source(u32::try_from(at).map_err(Error::within(what()))?);
                 let (region, compression) = bytes.at_hand();
                 let of = if store.is_some() { Some(layer.diff_id.0) } else { identity(bytes.packed()) };
@@ -246,7 +246,7 @@ fn tree(
         match plain.read(&mut block)? {
             0 => return Ok((feed.finish()?, size)),
             n => {
-                size += n as u64;
+                size = size.saturating_add(n as u64);
                 feed.push(block.get(..n).unwrap_or_default())?;
             }
         }

@@ -123,11 +123,11 @@ pub(super) fn unified(path: &[u8], before: &Side, after: &Side) -> io::Result<Op
         // Not the whole at once: that makes bytes that are not UTF-8 into others.
         hunk.to_writer(&mut unified)?;
     }
-    let (mut added, mut removed) = (0, 0);
+    let (mut added, mut removed) = (0_usize, 0_usize);
     for change in diff.iter_all_changes() {
         match change.tag() {
-            ChangeTag::Insert => added += 1,
-            ChangeTag::Delete => removed += 1,
+            ChangeTag::Insert => added = added.saturating_add(1),
+            ChangeTag::Delete => removed = removed.saturating_add(1),
             ChangeTag::Equal => {}
         }
     }

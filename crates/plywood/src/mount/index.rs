@@ -85,7 +85,7 @@ fn all_plain(located: &Located) -> Result<(), Error> {
         None => Ok(()),
         Some((at, layer)) => {
             let of = located.bytes.len();
-            let which = format!("layer {} of {of} ({})", at + 1, layer.diff_id.0.short());
+            let which = format!("layer {} of {of} ({})", at.saturating_add(1), layer.diff_id.0.short());
             Err(Error::Misuse(format!(
                 "{which} is compressed: `ply load` the image, then mount it, or give --cache"
             )))
@@ -110,7 +110,7 @@ impl Data {
                     let digest = if is_ours { Some(layer.diff_id.0) } else { identity(&whole()) };
                     data.slots.push(Slot { digest, size });
                     data.files.push(Arc::clone(&region.file));
-                    data.files.len() - 1
+                    data.files.len().saturating_sub(1)
                 }
             };
             let source = Source(u32::try_from(at).map_err(Error::within("counting layers"))?);

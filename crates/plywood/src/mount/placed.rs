@@ -36,7 +36,8 @@ impl Placed<'_> {
             // A file with several names is one.
             for xattr in unwelcome.filter(|xattr| seen.insert((id, xattr.name.clone()))) {
                 let path = || Path::new("/").join(OsStr::from_bytes(steps.path()));
-                found.entry(xattr.name.clone()).or_insert_with(|| (0, path())).0 += 1;
+                let (count, _) = found.entry(xattr.name.clone()).or_insert_with(|| (0, path()));
+                *count = count.saturating_add(1);
             }
             next = steps.advance()?;
         }

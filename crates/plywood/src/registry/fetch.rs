@@ -64,10 +64,10 @@ impl Place for Arriving {
         let file = self.file()?;
         file.write_all_at(bytes, offset).map_err(|e| refused(self.path.display().to_string(), e))?;
         let len = bytes.len() as u64;
-        let dirty = self.dirty.fetch_add(len, Ordering::Relaxed) + len;
+        let dirty = self.dirty.fetch_add(len, Ordering::Relaxed).saturating_add(len);
         if dirty >= WRITE_BACK {
             self.dirty.store(0, Ordering::Relaxed);
-            let from = (offset + len).saturating_sub(WRITE_BACK);
+            let from = offset.saturating_add(len).saturating_sub(WRITE_BACK);
             let _ = fadvise(&file, from, NonZeroU64::new(WRITE_BACK), Advice::DontNeed);
         }
         Ok(())

@@ -57,7 +57,7 @@ impl Growing {
         drop(state);
         self.file.write_all_at(bytes, at)?;
         state = lock(&self.state);
-        state.len = at + bytes.len() as u64;
+        state.len = at.saturating_add(bytes.len() as u64);
         drop(state);
         self.bell.notify_all();
         Ok(())
@@ -75,7 +75,9 @@ impl Growing {
             match (state.failed, state.digest) {
                 (true, _) => return Grown::Failed,
                 (false, Some(digest)) => return Grown::Whole(digest, state.len),
-                (false, None) if state.len >= sent + step => return Grown::More(sent + step),
+                (false, None) if state.len >= sent.saturating_add(step) => {
+                    return Grown::More(sent.saturating_add(step));
+                }
                 (false, None) => state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner),
             }
         }

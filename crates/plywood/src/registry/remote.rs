@@ -189,7 +189,7 @@ pub(crate) fn unwrapped(what: &str) -> impl FnOnce(std::io::Error) -> Error {
 fn stored(store: &Store, digest: &Digest, limit: u64) -> Option<Vec<u8>> {
     use std::io::Read;
     let mut raw = Vec::new();
-    store.open(digest).ok()?.take(limit + 1).read_to_end(&mut raw).ok()?;
+    store.open(digest).ok()?.take(limit.saturating_add(1)).read_to_end(&mut raw).ok()?;
     (Digest::of(&raw) == *digest).then_some(raw)
 }
 

@@ -264,6 +264,6 @@ impl Bytes for Lying<'_> {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let left = usize::try_from(self.0.len.saturating_sub(offset)).unwrap_or(usize::MAX);
         let most = left.min(buffer.len());
-        self.0.file.read_at(buffer.get_mut(..most).unwrap_or_default(), self.0.offset + offset)
+        self.0.file.read_at(buffer.get_mut(..most).unwrap_or_default(), self.0.offset.saturating_add(offset))
     }
 }

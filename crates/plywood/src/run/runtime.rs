@@ -109,7 +109,7 @@ fn execute(
 
 /// As a shell has it.
 fn code(status: ExitStatus) -> u8 {
-    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+    let code = status.code().unwrap_or_else(|| status.signal().unwrap_or_default().saturating_add(128));
     u8::try_from(code).unwrap_or(u8::MAX)
 }
 

@@ -141,16 +141,16 @@ impl Writer<'_> {
     fn finish(self, media_type: MediaType) -> Descriptor {
         let (digest, offset) = (self.hasher.finalize(), self.repacked.len);
         self.repacked.places.insert(digest, (offset, self.len));
-        self.repacked.len += self.len;
+        self.repacked.len = self.repacked.len.saturating_add(self.len);
         Descriptor::new(media_type, digest, self.len)
     }
 }
 
 impl Write for Writer<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.repacked.file.write_all_at(bytes, self.repacked.len + self.len)?;
+        self.repacked.file.write_all_at(bytes, self.repacked.len.saturating_add(self.len))?;
         self.hasher.update(bytes);
-        self.len += bytes.len() as u64;
+        self.len = self.len.saturating_add(bytes.len() as u64);
         Ok(bytes.len())
     }
 

@@ -97,11 +97,11 @@ struct Counted<'a> {
 
 impl Write for Counted<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.len + bytes.len() as u64 > self.limit {
+        if self.len.saturating_add(bytes.len() as u64) > self.limit {
             return Err(io::Error::other("longer than it was when it was loaded"));
         }
         let n = self.out.write(bytes)?;
-        self.len += n as u64;
+        self.len = self.len.saturating_add(n as u64);
         Ok(n)
     }
 

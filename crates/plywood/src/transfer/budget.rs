@@ -33,7 +33,7 @@ impl Budget {
 
     /// What inflating a stream takes that begins so.
     pub(crate) fn take_for(&self, head: &[u8]) -> Share<'_> {
-        self.take(inflate::BUFFERED + Compression::detect(head).memory(head))
+        self.take(inflate::BUFFERED.saturating_add(Compression::detect(head).memory(head)))
     }
 
     /// Waits until there are so many bytes. Who needs more than there is at all gets it alone.
@@ -43,14 +43,15 @@ impl Budget {
         while *left < bytes {
             left = self.bell.wait(left).unwrap_or_else(PoisonError::into_inner);
         }
-        *left -= bytes;
+        *left = (*left).saturating_sub(bytes);
         Share { budget: self, bytes }
     }
 }
 
 impl Drop for Share<'_> {
     fn drop(&mut self) {
-        *lock(&self.budget.left) += self.bytes;
+        let mut left = lock(&self.budget.left);
+        *left = left.saturating_add(self.bytes);
         self.budget.bell.notify_all();
     }
 }

@@ -140,8 +140,8 @@ impl Read for RegionReader {
         if n == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.at += n as u64;
-        self.left -= n as u64;
+        self.at = self.at.saturating_add(n as u64);
+        self.left = self.left.saturating_sub(n as u64);
         Ok(n)
     }
 }
@@ -156,7 +156,8 @@ fn advise(region: &Region) {
 /// A file that became shorter since its headers were read says where it ends.
 fn truncated(what: &str, reader: &RegionReader, error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::UnexpectedEof {
-        let why = format!("it ends after {} of its {} bytes", reader.len - reader.left, reader.len);
+        let why =
+            format!("it ends after {} of its {} bytes", reader.len.saturating_sub(reader.left), reader.len);
         return Error::Within { place: what.to_owned(), source: why.into() };
     }
     Error::within(format!("reading {what}"))(error)

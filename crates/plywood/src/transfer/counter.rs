@@ -61,7 +61,7 @@ impl Drawing<'_> {
     /// Whether it goes on: what is no changeset, or too large, is for who looks at it.
     fn push(&mut self, entry: &Entry) -> bool {
         let is_taken = self.into.take();
-        self.taken += u64::from(is_taken);
+        self.taken = self.taken.saturating_add(u64::from(is_taken));
         is_taken && self.reader.push(entry).is_ok()
     }
 

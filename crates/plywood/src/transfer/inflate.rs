@@ -187,7 +187,7 @@ fn fill(reader: &mut dyn Read, block: &mut [u8]) -> io::Result<usize> {
     while let Some(rest) = block.get_mut(len..).filter(|rest| !rest.is_empty()) {
         match reader.read(rest) {
             Ok(0) => break,
-            Ok(n) => len += n,
+            Ok(n) => len = len.saturating_add(n),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
         }
@@ -262,7 +262,7 @@ impl<R: Read> BufRead for Tee<'_, R> {
     }
 
     fn consume(&mut self, n: usize) {
-        self.next += n;
+        self.next = self.next.saturating_add(n);
     }
 }
 

@@ -58,11 +58,11 @@ impl Out {
         let file = self.file()?;
         let at = self.at.load(Ordering::Relaxed);
         file.write_all_at(bytes, at)?;
-        let end = at + bytes.len() as u64;
+        let end = at.saturating_add(bytes.len() as u64);
         self.at.store(end, Ordering::Relaxed);
         let flushed = self.flushed.load(Ordering::Relaxed);
-        if end - flushed >= WRITE_BACK {
-            start_write_back(file, flushed, end - flushed);
+        if end.saturating_sub(flushed) >= WRITE_BACK {
+            start_write_back(file, flushed, end.saturating_sub(flushed));
             self.flushed.store(end, Ordering::Relaxed);
         }
         Ok(())

@@ -66,13 +66,13 @@ impl Totals {
     /// Files, whatever became of them.
     #[must_use]
     pub const fn files(&self) -> usize {
-        self.added + self.changed + self.deleted
+        self.added.saturating_add(self.changed).saturating_add(self.deleted)
     }
 
     fn add(&mut self, other: Self) {
-        self.added += other.added;
-        self.changed += other.changed;
-        self.deleted += other.deleted;
+        self.added = self.added.saturating_add(other.added);
+        self.changed = self.changed.saturating_add(other.changed);
+        self.deleted = self.deleted.saturating_add(other.deleted);
         self.more = self.more.saturating_add(other.more);
         self.less = self.less.saturating_add(other.less);
     }
@@ -177,7 +177,7 @@ fn depth(path: &[u8]) -> usize {
 fn fold_at(rows: &mut Vec<Row>, level: usize) {
     let directory = |row: &Row| {
         let deep = depth(&row.path);
-        let is_direct = deep == level + 1
+        let is_direct = deep == level.saturating_add(1)
             && match row.what {
                 What::One { .. } => true,
                 What::Directory(_) => level > 0,
@@ -189,7 +189,8 @@ fn fold_at(rows: &mut Vec<Row>, level: usize) {
     };
     let mut counts: HashMap<(char, Vec<u8>), usize> = HashMap::new();
     for key in rows.iter().filter_map(directory) {
-        *counts.entry(key).or_default() += 1;
+        let count = counts.entry(key).or_default();
+        *count = count.saturating_add(1);
     }
     counts.retain(|_, count| *count > MOST);
     if counts.is_empty() {
@@ -208,7 +209,7 @@ fn fold_at(rows: &mut Vec<Row>, level: usize) {
         };
         let at = *sums.entry(key.clone()).or_insert_with(|| {
             folded.push(Row { kind: row.kind, path: key.1, what: What::Within(Totals::default()) });
-            folded.len() - 1
+            folded.len().saturating_sub(1)
         });
         if let Some(Row { what: What::Within(sum), .. }) = folded.get_mut(at) {
             sum.add(totals);

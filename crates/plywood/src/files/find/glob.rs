@@ -67,14 +67,14 @@ fn as_find(pattern: &str) -> String {
 fn class(rest: &str) -> &str {
     let start = rest.strip_prefix(['!', '^']).unwrap_or(rest);
     // The first bracket is one of the class.
-    let mut at = rest.len() - start.len() + usize::from(start.starts_with(']'));
+    let mut at = rest.len().saturating_sub(start.len()).saturating_add(usize::from(start.starts_with(']')));
     loop {
         let left = rest.get(at..).unwrap_or_default();
         let Some(next) = left.find([']', '[']) else { return "" };
         let named = left.get(next..).and_then(|left| left.strip_prefix("[:"));
-        at += next + 1;
+        at = at.saturating_add(next.saturating_add(1));
         if let Some(end) = named.and_then(|named| named.find(":]")) {
-            at += end + 3;
+            at = at.saturating_add(end.saturating_add(3));
         } else if left.get(next..).is_some_and(|left| left.starts_with(']')) {
             return rest.get(..at).unwrap_or_default();
         }

@@ -41,7 +41,7 @@ impl<F: FnMut(u64, &[u8]) -> bool> Sink for &mut Lines<'_, F> {
     type Error = io::Error;
 
     fn matched(&mut self, _: &Searcher, found: &SinkMatch<'_>) -> Result<bool, io::Error> {
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         self.is_binary = self.zero.is_some();
         if self.stop.is_some_and(Cell::get) {
             return Ok(false);
@@ -103,10 +103,10 @@ impl Hits {
 
     /// About how much memory a line takes.
     pub(super) const fn held_by(line: &[u8]) -> usize {
-        line.len() + size_of::<(u64, Range<usize>)>()
+        line.len().saturating_add(size_of::<(u64, Range<usize>)>())
     }
 
     pub(super) const fn held(&self) -> usize {
-        self.text.len() + self.lines.len() * size_of::<(u64, Range<usize>)>()
+        self.text.len().saturating_add(self.lines.len().saturating_mul(size_of::<(u64, Range<usize>)>()))
     }
 }

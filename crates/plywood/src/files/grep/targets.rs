@@ -24,7 +24,7 @@ impl Place {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let path = ply_tree::path::printable(&self.path);
-        Error::within(format!("{path} of layer {}", self.layer.0 + 1))(error)
+        Error::within(format!("{path} of layer {}", self.layer.ordinal()))(error)
     }
 }
 
@@ -59,7 +59,7 @@ impl<'a> Target<'a> {
         let rest = Extent { source: Source::HOLE, offset: 0, len: u64::MAX };
         for extent in self.extents.iter().chain([&rest]) {
             let len = extent.len.min(left);
-            left -= len;
+            left = left.saturating_sub(len);
             let len = if extent.source == Source::HOLE { len.min(ENOUGH) } else { len };
             if len > 0 {
                 kept.push(Extent { len, ..*extent });
