@@ -65,8 +65,8 @@ pub(crate) fn name(bytes: &[u8]) -> String {
 /// Where an old version lies, padded so that what follows stands in a column: `layer 4 (hidden by 5)`.
 pub(crate) fn place(layer: LayerNumber, hidden: Option<&HiddenBy>, layers: usize) -> String {
     let text = match hidden {
-        Some(by) => format!("layer {} (hidden by {})", layer.0 + 1, by.layer.0 + 1),
-        None => format!("layer {}", layer.0 + 1),
+        Some(by) => format!("layer {} (hidden by {})", layer.ordinal(), by.layer.ordinal()),
+        None => format!("layer {}", layer.ordinal()),
     };
     let widest = format!("layer {layers} (hidden by {layers})").len();
     format!("{text:widest$}")
@@ -108,7 +108,7 @@ pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+        if at > 0 && digits.len().saturating_sub(at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -145,7 +145,7 @@ pub(crate) fn line(entry: &Entry, owners: &Owners, shown: &str) -> [String; 7] {
         owners.group(gid),
         size(&entry.node),
         minute(mtime),
-        (entry.layer.0 + 1).to_string(),
+        entry.layer.ordinal().to_string(),
         format!("{shown}{}", target(&entry.node)),
     ]
 }
@@ -196,7 +196,7 @@ impl<'a> Json<'a> {
             opaque: matches!(entry.node.kind, Kind::Directory(directory) if directory.opaque),
             links: entry.node.links,
             xattrs: xattrs.iter().map(|xattr| (text(&xattr.name), hex(&xattr.value))).collect(),
-            layer: entry.layer.0 + 1,
+            layer: entry.layer.ordinal(),
         }
     }
 }

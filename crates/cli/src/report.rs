@@ -107,7 +107,7 @@ pub(crate) fn tell(error: &Error) {
 /// The same for a search; `flag` is what makes it look at what a layer took away.
 pub(crate) fn tell_search(error: &Error, flag: &str) {
     let Error::NoSuchFile { gone: Some((by, before)), .. } = error else { return tell(error) };
-    let (by, before) = (by.0 + 1, before.0 + 1);
+    let (by, before) = (by.ordinal(), before.ordinal());
     say(&format!("{}. Layer {by} took it away; {flag} finds what layer {before} still has", chain(error)));
 }
 
@@ -247,7 +247,7 @@ fn hint(error: &Error) -> Option<String> {
                 return Some(format!(": {}", list.join(", ")));
             }
             Some(Error::NoSuchFile { gone: Some((by, before)), .. }) => {
-                let (by, before) = (by.0 + 1, before.0 + 1);
+                let (by, before) = (by.ordinal(), before.ordinal());
                 return Some(format!(". Layer {by} took it away; --layer {before} still has it"));
             }
             Some(Error::LayersMissing { layers }) => {

@@ -50,9 +50,9 @@ pub(crate) fn ellipsis(text: &str, width: usize) -> Cow<'_, str> {
     if text.chars().map(columns).sum::<usize>() <= width {
         return Cow::Borrowed(text);
     }
-    let mut used = 0;
+    let mut used = 0_usize;
     let kept = text.chars().take_while(|letter| {
-        used += columns(*letter);
+        used = used.saturating_add(columns(*letter));
         used < width
     });
     Cow::Owned(kept.chain((width > 0).then_some('…')).collect())
@@ -61,7 +61,8 @@ pub(crate) fn ellipsis(text: &str, width: usize) -> Cow<'_, str> {
 /// Replaces the tabs of a text by the spaces that align its columns.
 pub(crate) fn align(text: &str) -> String {
     let lines: Vec<Vec<&str>> = text.split('\n').map(|line| line.split('\t').collect()).collect();
-    let mut widths: Vec<Vec<usize>> = lines.iter().map(|line| vec![0; line.len() - 1]).collect();
+    let mut widths: Vec<Vec<usize>> =
+        lines.iter().map(|line| vec![0; line.len().saturating_sub(1)]).collect();
     let columns = widths.iter().map(Vec::len).max().unwrap_or(0);
     for column in 0..columns {
         widen(&lines, &mut widths, column);
@@ -84,15 +85,13 @@ pub(crate) fn align(text: &str) -> String {
 
 /// Gives each run of lines that have a cell in this column the width of its widest cell.
 fn widen(lines: &[Vec<&str>], widths: &mut [Vec<usize>], column: usize) {
-    let mut start = 0;
-    while start < lines.len() {
-        let run = widths[start..].iter().take_while(|line| line.len() > column).count();
-        let cells = lines[start..start + run].iter().filter_map(|line| line.get(column));
-        let width = cells.map(|cell| cell.width() + PADDING).max().unwrap_or(0).max(NARROWEST);
-        for line in &mut widths[start..start + run] {
-            line[column] = width;
+    let mut rows: Vec<_> = lines.iter().zip(widths).collect();
+    for run in rows.chunk_by_mut(|(_, above), (_, below)| above.len().min(below.len()) > column) {
+        let cells = run.iter().filter_map(|(line, _)| line.get(column));
+        let width = cells.map(|cell| cell.width().saturating_add(PADDING)).max().unwrap_or(0).max(NARROWEST);
+        for place in run.iter_mut().filter_map(|(_, widths)| widths.get_mut(column)) {
+            *place = width;
         }
-        start += run.max(1);
     }
 }
 

@@ -13,10 +13,10 @@ pub(crate) fn size(bytes: u64) -> String {
 pub(crate) fn size_with_precision(bytes: u64, digits: usize) -> String {
     #[expect(clippy::cast_precision_loss, reason = "go-units counts in float64 as well")]
     let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1000.0 && unit + 1 < UNITS.len() {
+    let mut unit = 0_usize;
+    while value >= 1000.0 && unit.saturating_add(1) < UNITS.len() {
         value /= 1000.0;
-        unit += 1;
+        unit = unit.saturating_add(1);
     }
     format!("{}{}", general(value, digits.max(1)), UNITS.get(unit).unwrap_or(&""))
 }
@@ -49,13 +49,14 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
 /// C's and Go's `%.*g` for a number that is not negative: no trailing zeros, an exponent where the rounded
 /// number has more digits before its point than `digits` (so 999,600 bytes are `1e+03kB`, in Docker too).
 fn general(value: f64, digits: usize) -> String {
-    let scientific = format!("{value:.*e}", digits - 1);
+    let scientific = format!("{value:.*e}", digits.saturating_sub(1));
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: usize = exponent.parse().unwrap_or(0);
     if exponent >= digits {
         return format!("{}e+{exponent:02}", without_trailing_zeros(mantissa));
     }
-    without_trailing_zeros(&format!("{value:.*}", digits - 1 - exponent)).to_owned()
+    without_trailing_zeros(&format!("{value:.*}", digits.saturating_sub(1).saturating_sub(exponent)))
+        .to_owned()
 }
 
 fn without_trailing_zeros(number: &str) -> &str {
@@ -74,7 +75,7 @@ pub(crate) fn count(n: usize, thing: &str) -> String {
 pub(crate) fn duration(span: Duration) -> String {
     let seconds = span.as_secs();
     // Half an hour and more counts as a whole one; what is larger is cut.
-    let hours = (seconds + 1800) / 3600;
+    let hours = seconds.saturating_add(1800) / 3600;
     match (seconds, hours) {
         (0, _) => "Less than a second".to_owned(),
         (1, _) => "1 second".to_owned(),

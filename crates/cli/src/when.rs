@@ -65,7 +65,7 @@ pub(crate) fn rfc3339(moment: Timestamp, zone: &TimeZone) -> String {
 pub(crate) fn ago(moment: Timestamp, now: Timestamp) -> String {
     // Go's time.Duration ends at 292 years, and Docker's CREATED with it.
     let longest = i128::from(i64::MAX);
-    let nanoseconds = (now.as_nanosecond() - moment.as_nanosecond()).clamp(0, longest);
+    let nanoseconds = now.as_nanosecond().saturating_sub(moment.as_nanosecond()).clamp(0, longest);
     let span = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0));
     format!("{} ago", units::duration(span))
 }

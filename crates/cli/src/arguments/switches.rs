@@ -54,7 +54,7 @@ fn takes_value(option: &str, verb: &Command) -> bool {
     // `-itu root`: the first that takes one takes what is left of the word, if anything is.
     let of = |letter: char| verb.get_arguments().find(|arg| arg.get_short() == Some(letter));
     let first = letters.char_indices().find(|(_, letter)| takes(of(*letter)));
-    first.is_some_and(|(at, letter)| at + letter.len_utf8() == letters.len())
+    first.is_some_and(|(at, letter)| at.saturating_add(letter.len_utf8()) == letters.len())
 }
 
 /// Whether somebody asked for `run`, whatever else is wrong with it.

@@ -147,7 +147,7 @@ fn pad(args: &[Value]) -> Outcome {
 fn truncate(args: &[Value]) -> Outcome {
     let [text, length] = exactly("truncate", args)?;
     let (text, length) = (string("truncate", text)?, count("truncate", length)?);
-    Ok(Value::from(&text[..text.floor_char_boundary(length)]))
+    Ok(Value::from(text.get(..text.floor_char_boundary(length)).unwrap_or(text)))
 }
 
 fn print<const RAW: bool>(args: &[Value]) -> Outcome {

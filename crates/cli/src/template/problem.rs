@@ -44,21 +44,32 @@ struct Snippet<'a> {
 fn snippet<'a>(context: &ErrorContext, source: &'a str, rewritten: &Rewritten) -> Snippet<'a> {
     let line_start = |text: &str| match context.line {
         0 | 1 => 0,
-        line => text.match_indices('\n').nth(line - 2).map_or(0, |(newline, _)| newline + 1),
+        line => text
+            .match_indices('\n')
+            .nth(line.saturating_sub(2))
+            .map_or(0, |(newline, _)| newline.saturating_add(1)),
     };
-    let start = line_start(&rewritten.text) + context.col.saturating_sub(1);
-    let (start, end) = (rewritten.source_offset(start), rewritten.source_offset(start + context.len));
+    let start = line_start(&rewritten.text).saturating_add(context.col.saturating_sub(1));
+    let (start, end) =
+        (rewritten.source_offset(start), rewritten.source_offset(start.saturating_add(context.len)));
     let text = source.get(start..end).unwrap_or("").trim_end();
     let (start, text) = match text.split_once(":=").filter(|_| text.starts_with('$')) {
-        Some((_, pipeline)) => (start + text.len() - pipeline.trim_start().len(), pipeline.trim_start()),
+        Some((_, pipeline)) => (
+            start.saturating_add(text.len()).saturating_sub(pipeline.trim_start().len()),
+            pipeline.trim_start(),
+        ),
         None => (start, text),
     };
     let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
-    let (start, text) =
-        inner.filter(|text| !text.contains(['(', ')'])).map_or((start, text), |inner| (start + 1, inner));
+    let (start, text) = inner
+        .filter(|text| !text.contains(['(', ')']))
+        .map_or((start, text), |inner| (start.saturating_add(1), inner));
     let is_chain = text.starts_with('.') && text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.');
     let second = text.match_indices('.').nth(1).map_or(0, |(dot, _)| dot);
-    Snippet { column: start.saturating_sub(line_start(source)) + if is_chain { second } else { 0 }, text }
+    Snippet {
+        column: start.saturating_sub(line_start(source)).saturating_add(if is_chain { second } else { 0 }),
+        text,
+    }
 }
 
 /// The engine's words for a missing field hold all that was looked into; Docker's only name the field.

@@ -18,6 +18,7 @@ pub(super) struct Rewritten {
 }
 
 impl Rewritten {
+    #[expect(clippy::string_slice, reason = "actions lie in the source one behind the other, between ASCII")]
     pub(super) fn new(source: &str) -> Self {
         let mut rewritten = Self { text: String::new(), insertions: Vec::new() };
         let mut copied = 0;
@@ -36,7 +37,9 @@ impl Rewritten {
     /// The offset in the source that belongs to an offset in the rewritten text.
     pub(super) fn source_offset(&self, offset: usize) -> usize {
         let before = self.insertions.iter().take_while(|(start, _)| *start < offset);
-        offset - before.map(|(start, length)| (*length).min(offset - start)).sum::<usize>()
+        offset.saturating_sub(
+            before.map(|(start, length)| (*length).min(offset.saturating_sub(*start))).sum::<usize>(),
+        )
     }
 }
 
@@ -58,6 +61,11 @@ fn is_assignment(action: &str) -> bool {
     })
 }
 
+#[expect(
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    reason = "each place is in the source, at or behind ASCII that was found there"
+)]
 /// Where the actions of a template lie, without delimiters, trim markers and the spaces around them.
 /// Comments are left out; what follows an unclosed action is not looked at, since parsing fails on it.
 fn actions(source: &str) -> impl Iterator<Item = Range<usize>> {
@@ -87,26 +95,24 @@ fn actions(source: &str) -> impl Iterator<Item = Range<usize>> {
 fn close(action: &str) -> Option<usize> {
     let bytes = action.as_bytes();
     let mut position = 0;
-    while position < bytes.len() {
-        match bytes[position] {
-            b'}' if bytes.get(position + 1) == Some(&b'}') => return Some(position),
-            quote @ (b'"' | b'\'' | b'`') => position += quoted(&bytes[position..], quote)?,
-            _ => position += 1,
+    loop {
+        position = match bytes.get(position..)? {
+            [b'}', b'}', ..] => return Some(position),
+            [quote @ (b'"' | b'\'' | b'`'), rest @ ..] => position.checked_add(quoted(rest, *quote)?)?,
+            rest => position.checked_add(rest.first().map(|_| 1)?)?,
         }
     }
-    None
 }
 
-/// How long the literal at the beginning of `text` is, quotes included; only a raw one has no escapes.
+/// How long a literal is, both quotes included, of which `text` is what follows the first; only a raw one has no escapes.
 fn quoted(text: &[u8], quote: u8) -> Option<usize> {
-    let mut position = 1;
-    loop {
-        match text.get(position)? {
-            b'\\' if quote != b'`' => position += 2,
-            byte if *byte == quote => return Some(position + 1),
-            _ => position += 1,
-        }
-    }
+    let mut escaped = false;
+    let end = text.iter().position(|byte| {
+        let ends = *byte == quote && !escaped;
+        escaped = *byte == b'\\' && quote != b'`' && !escaped;
+        ends
+    });
+    end?.checked_add(2)
 }
 
 #[cfg(test)]

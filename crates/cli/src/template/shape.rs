@@ -185,7 +185,7 @@ fn structure(fields: &[Field], document: &Json) -> Typed {
             jsons.extend(
                 embedded
                     .json
-                    .get(1..embedded.json.len() - 1)
+                    .get(1..embedded.json.len().saturating_sub(1))
                     .filter(|inner| !inner.is_empty())
                     .map(str::to_owned),
             );

@@ -100,8 +100,8 @@ pub(super) fn duration(nanoseconds: i64) -> String {
 
 /// `number` with its point moved `places` to the left, without trailing zeros.
 fn decimal(number: u64, places: usize) -> String {
-    let digits = format!("{number:0width$}", width = places + 1);
-    let (whole, fraction) = digits.split_at(digits.len() - places);
+    let digits = format!("{number:0width$}", width = places.saturating_add(1));
+    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(places));
     match fraction.trim_end_matches('0') {
         "" => whole.to_owned(),
         fraction => format!("{whole}.{fraction}"),

@@ -39,7 +39,7 @@ impl End {
         };
         let divided = |at: usize| {
             let subject = String::from_utf8_lossy(bytes.get(..at).unwrap_or_default()).into_owned();
-            (subject, bytes.get(at + 1..).unwrap_or_default().to_vec())
+            (subject, bytes.get(at.saturating_add(1)..).unwrap_or_default().to_vec())
         };
         let (subject, path) = divided(first);
         match engine.container(&subject) {

@@ -55,7 +55,7 @@ fn each(images: &[ImageUse], size: &dyn Fn(u64) -> String) -> String {
         let created = image.created.map(|time| when::from_unix(time.seconds, time.nanoseconds));
         let created = created.map_or_else(|| "N/A".to_owned(), |time| when::ago(time, now));
         let (shared, own) = (size(image.shared), size(image.own));
-        let whole = size(image.shared + image.own);
+        let whole = size(image.shared.saturating_add(image.own));
         table.row([
             &*name,
             &image.id.short(),
@@ -76,7 +76,7 @@ fn said(found: &DiskUse) -> Value {
         json!({
             "id": image.id,
             "names": image.names.iter().map(Reference::familiar).collect::<Vec<_>>(),
-            "size": image.shared + image.own,
+            "size": image.shared.saturating_add(image.own),
             "shared": image.shared,
             "own": image.own,
             "containers": image.containers,

@@ -214,8 +214,8 @@ fn changed(
             (None, _) => {
                 words.push("content".to_owned());
                 size = match more.cmp(&less) {
-                    std::cmp::Ordering::Greater => format!("+{}", units::size(more - less)),
-                    std::cmp::Ordering::Less => format!("-{}", units::size(less - more)),
+                    std::cmp::Ordering::Greater => format!("+{}", units::size(more.saturating_sub(less))),
+                    std::cmp::Ordering::Less => format!("-{}", units::size(less.saturating_sub(more))),
                     std::cmp::Ordering::Equal => String::new(),
                 };
             }

@@ -47,7 +47,7 @@ fn print(files: &Files, usage: &Usage, largest: &[HiddenFile], exact: bool) -> R
             // A container's own.
             (None, None) => format!("container {}", files.name()),
         };
-        let number = (at + 1).to_string();
+        let number = at.saturating_add(1).to_string();
         table.row([&*number, &size(layer.adds), &size(layer.hides), &by]);
     }
     let unit = if exact { " bytes" } else { "" };
@@ -71,7 +71,7 @@ fn print(files: &Files, usage: &Usage, largest: &[HiddenFile], exact: bool) -> R
 }
 
 fn fate(file: &HiddenFile) -> String {
-    let (added, hidden) = (file.added.0 + 1, file.hidden.0 + 1);
+    let (added, hidden) = (file.added.ordinal(), file.hidden.ordinal());
     let how = match (file.replaced, file.removal.how) {
         (true, _) => "replaced",
         (false, How::Whiteout) => "deleted",
@@ -119,7 +119,7 @@ fn json(files: &Files, usage: &Usage, largest: &[HiddenFile]) -> Result<(), Fail
     let path = |path: &[u8]| format!("/{}", String::from_utf8_lossy(path));
     let made = history::of_layers(&files.view);
     let layers = usage.layers.iter().enumerate().map(|(at, layer)| Layer {
-        layer: at + 1,
+        layer: at.saturating_add(1),
         diff_id: files.layer(LayerNumber(at)).map(|(_, layer)| layer.diff_id),
         created_by: made.get(at).map(|step| step.created_by.clone()).unwrap_or_default(),
         adds: layer.adds,
@@ -129,8 +129,8 @@ fn json(files: &Files, usage: &Usage, largest: &[HiddenFile]) -> Result<(), Fail
     let largest = largest.iter().map(|file| File {
         path: path(&file.path),
         size: file.size,
-        added_in: file.added.0 + 1,
-        hidden_in: file.hidden.0 + 1,
+        added_in: file.added.ordinal(),
+        hidden_in: file.hidden.ordinal(),
         how: log::how(file.removal.how),
         at: path(&file.removal.at),
     });

@@ -47,7 +47,7 @@ struct Hidden<'a> {
 impl<'a> Hidden<'a> {
     fn new(by: &'a HiddenBy) -> Self {
         let at = Cow::Owned(format!("/{}", String::from_utf8_lossy(&by.removal.at)));
-        Self { hidden_by: by.layer.0 + 1, how: listing::how(by.removal.how), at }
+        Self { hidden_by: by.layer.ordinal(), how: listing::how(by.removal.how), at }
     }
 }
 

@@ -44,8 +44,8 @@ impl Json {
     fn new(place: &Place) -> Self {
         Self {
             path: format!("/{}", String::from_utf8_lossy(&place.path)),
-            layer: place.layer.0 + 1,
-            hidden_by: place.hidden.as_ref().map(|by| by.layer.0 + 1),
+            layer: place.layer.ordinal(),
+            hidden_by: place.hidden.as_ref().map(|by| by.layer.ordinal()),
             how: place.hidden.as_ref().map(|by| listing::how(by.removal.how)),
             binary: false,
             lines: Vec::new(),

@@ -61,7 +61,7 @@ fn print(
         let (layer, age) = match id {
             Some(_) => {
                 let age = created.map_or_else(|| "N/A".to_owned(), |moment| when::history_age(moment, now));
-                (format!("layer {}", event.layer + 1), age)
+                (format!("layer {}", event.layer.saturating_add(1)), age)
             }
             // A container's own layer is in the making.
             None => ("container".to_owned(), String::new()),
@@ -98,18 +98,18 @@ fn print(
 
 /// Three spaces between columns, two after the layer; nothing trails.
 fn aligned(lines: &[[String; 6]]) -> Vec<String> {
-    let width = |column: usize| lines.iter().map(|line| line[column].width()).max().unwrap_or(0);
-    let widths: [usize; 6] = std::array::from_fn(width);
-    let pad = |cell: &str, column: usize| {
-        if widths[column] == 0 {
-            return String::new();
+    let mut widths = [0; 6];
+    for line in lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = cell.width().max(*width);
         }
-        let gap = if column < 2 { 2 } else { 3 };
-        format!("{cell}{}", " ".repeat(widths[column] + gap - cell.width()))
+    }
+    let pad = |(cell, (width, gap)): (&String, (usize, usize))| match width {
+        0 => String::new(),
+        _ => format!("{cell}{}", " ".repeat(width.saturating_add(gap).saturating_sub(cell.width()))),
     };
-    let line = |cells: &[String; 6]| -> String {
-        cells.iter().enumerate().map(|(column, cell)| pad(cell, column)).collect()
-    };
+    let columns = || widths.into_iter().zip([2, 2, 3, 3, 3, 3]);
+    let line = |cells: &[String; 6]| -> String { cells.iter().zip(columns()).map(pad).collect() };
     lines.iter().map(|cells| line(cells).trim_end().to_owned()).collect()
 }
 
@@ -153,7 +153,7 @@ fn json(
             Action::Deleted(removal) => ("deleted", Vec::new(), Some(removal)),
         };
         Ok(Line {
-            layer: event.layer + 1,
+            layer: event.layer.saturating_add(1),
             diff_id: files.layer(LayerNumber(event.layer)).map(|(_, layer)| layer.diff_id),
             created: step.and_then(|step| step.created.clone()),
             created_by: step.map(|step| step.created_by.clone()).unwrap_or_default(),

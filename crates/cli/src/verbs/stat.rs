@@ -62,6 +62,6 @@ fn text(files: &Files, owners: &Owners, entry: &Entry) -> String {
     }
     // A container's own layer has no ID yet.
     let layer = files.layer(entry.layer).map_or("container".to_owned(), |(_, layer)| layer.diff_id.0.short());
-    rows.push(("Layer", format!("{} of {}, {layer}", entry.layer.0 + 1, files.len())));
+    rows.push(("Layer", format!("{} of {}, {layer}", entry.layer.ordinal(), files.len())));
     rows.into_iter().map(|(name, value)| format!("{name:<8} {value}\n")).collect()
 }

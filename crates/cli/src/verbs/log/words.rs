@@ -26,7 +26,7 @@ pub(super) fn told(event: &Event, path: &[u8], owners: &Owners) -> (&'static str
             if let Kind::File { size: 1.., .. } = old.node.kind {
                 let stay = if old.node.size() == 1 { "stays" } else { "stay" };
                 let size = bytes(old.node.size());
-                text.push_str(&format!("; {size} {stay} in layer {}", old.origin.layer + 1));
+                text.push_str(&format!("; {size} {stay} in layer {}", old.origin.layer.saturating_add(1)));
             }
             (word, text)
         }
