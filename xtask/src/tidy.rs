@@ -6,6 +6,7 @@ mod floors;
 mod licences;
 mod manifests;
 mod sources;
+mod trusted;
 
 use crate::workspace::Workspace;
 use crate::{Outcome, docs};
@@ -23,6 +24,7 @@ pub(crate) fn run(_: &[&str]) -> Outcome {
     faults.extend(crates::check(&workspace)?);
     let sources = sources::read(&workspace.workspace_root)?;
     faults.extend(sources::check(&sources));
+    faults.extend(trusted::check(&sources));
     faults.extend(docs::broken_links(&workspace.workspace_root)?);
 
     for fault in &faults {

@@ -3,9 +3,12 @@
 use crate::Outcome;
 use crate::workspace::{Package, Workspace};
 use std::fs;
+use std::path::Path;
 
 const MOST_CRATES: usize = 15;
 const LONGEST_PAGE: usize = 150;
+/// What a crate that is no test denies: each can be a panic on input.
+const DENIED: [&str; 4] = ["indexing_slicing", "string_slice", "arithmetic_side_effects", "unreachable"];
 const PAGE: &str = r#"#![doc = include_str!("../README.md")]"#;
 
 pub(super) fn check(workspace: &Workspace) -> Outcome<Vec<String>> {
@@ -22,17 +25,23 @@ pub(super) fn check(workspace: &Workspace) -> Outcome<Vec<String>> {
         if !package.folder().join("README.md").is_file() {
             faults.push(format!("{name}: no README.md"));
         }
-        let Some(library) =
-            package.targets.iter().find(|target| target.kind.iter().any(|kind| kind == "lib"))
-        else {
-            continue;
+        let root = |wanted: &str| {
+            package.targets.iter().find(|target| target.kind.iter().any(|kind| kind == wanted))
         };
+        let read = |path: &Path| {
+            fs::read_to_string(path).map_err(|why| format!("reading {}: {why}", path.display()))
+        };
+        if let Some(program) = root("bin") {
+            let faults_of = lint_faults(&read(&program.src_path)?);
+            faults.extend(faults_of.into_iter().map(|fault| format!("{name}: main.rs {fault}")));
+        }
+        let Some(library) = root("lib") else { continue };
         if !package.has_target("example") {
             faults.push(format!("{name}: no example"));
         }
-        let text = fs::read_to_string(&library.src_path)
-            .map_err(|why| format!("reading {}: {why}", library.src_path.display()))?;
-        faults.extend(page_faults(&text).into_iter().map(|fault| format!("{name}: lib.rs {fault}")));
+        let text = read(&library.src_path)?;
+        let faults_of = page_faults(&text).into_iter().chain(lint_faults(&text));
+        faults.extend(faults_of.map(|fault| format!("{name}: lib.rs {fault}")));
     }
     Ok(faults)
 }
@@ -49,9 +58,35 @@ fn page_faults(text: &str) -> Vec<String> {
     faults
 }
 
+/// Where the lints that keep panics out are not denied for all of a crate but its tests.
+fn lint_faults(text: &str) -> Option<String> {
+    let bare: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let denied = bare.split_once("#![cfg_attr(not(test),deny(").and_then(|(_, rest)| rest.split_once(')'));
+    let denied: Vec<&str> = denied.map_or("", |(lints, _)| lints).split(',').collect();
+    let lacks = DENIED.iter().find(|lint| !denied.contains(&&*format!("clippy::{lint}")))?;
+    Some(format!("does not deny clippy::{lacks} where it is not tested"))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{PAGE, page_faults};
+    use super::{PAGE, lint_faults, page_faults};
+
+    #[test]
+    fn a_crate_denies_what_panics() {
+        let check = |text: &str, expect: Option<&str>| {
+            let found = lint_faults(text);
+            assert_eq!(found.is_some(), expect.is_some(), "{text}");
+            assert!(found.unwrap_or_default().contains(expect.unwrap_or_default()), "{text}");
+        };
+        let all = "clippy::indexing_slicing,\n clippy::string_slice, clippy::arithmetic_side_effects, clippy::unreachable";
+        check(&format!("#![cfg_attr(\n    not(test),\n    deny({all})\n)]"), None);
+        check(
+            &format!("#![cfg_attr(not(test), deny({}))]", all.replace("string", "strong")),
+            Some("string_slice"),
+        );
+        check(&format!("#![cfg_attr(test, deny({all}))]"), Some("indexing_slicing"));
+        check("", Some("indexing_slicing"));
+    }
 
     #[test]
     fn a_page_is_the_readme_and_short() {

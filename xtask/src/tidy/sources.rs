@@ -11,8 +11,8 @@ const FOLDERS: [&str; 4] = ["crates", "fuzz", "tests", "xtask"];
 const UNFINISHED: [&str; 3] = ["todo", "unimplemented", "dbg"];
 
 pub(super) struct Source {
-    path: PathBuf,
-    text: String,
+    pub(super) path: PathBuf,
+    pub(super) text: String,
 }
 
 /// Every Rust file of the workspace and of the fuzz targets, sorted.
