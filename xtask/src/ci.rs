@@ -1,13 +1,14 @@
 //! What must hold before a change goes in.
 
-use crate::{Outcome, fuzz, lint, peers, test, tidy};
+use crate::{Outcome, fuzz, lint, peers, sanitize, test, tidy};
 use std::time::Instant;
 
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 4] = [
+const STEPS: [Step; 5] = [
     ("lint", || lint::run(&[])),
     ("tidy", || tidy::run(&[])),
+    ("sanitize", || sanitize::run(&[])),
     ("test", test::with_all_peers),
     ("fuzz", || fuzz::run(&["--seconds", "10"])),
 ];

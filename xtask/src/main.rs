@@ -10,6 +10,7 @@ mod docs;
 mod fuzz;
 mod lint;
 mod peers;
+mod sanitize;
 mod scratch;
 mod shell;
 mod test;
@@ -29,11 +30,11 @@ struct Task {
     run: fn(&[&str]) -> Outcome,
 }
 
-const TASKS: [Task; 10] = [
+const TASKS: [Task; 11] = [
     Task {
         name: "ci",
         takes: "",
-        does: "lint, tidy, test with no peer missing, fuzz for a moment",
+        does: "lint, tidy, sanitize, test with no peer missing, fuzz for a moment",
         run: ci::run,
     },
     Task { name: "lint", takes: "", does: "format, clippy and docs without a warning", run: lint::run },
@@ -61,6 +62,12 @@ const TASKS: [Task; 10] = [
         takes: "[--seconds N] [--only TARGET] [--jobs N] [--input FILE]",
         does: "the fuzz targets, each for a while; --input: one input again",
         run: fuzz::run,
+    },
+    Task {
+        name: "sanitize",
+        takes: "[--miri]",
+        does: "hashing lanes under AddressSanitizer; --miri: in Miri",
+        run: sanitize::run,
     },
     Task { name: "demo", takes: "", does: "the main job on a small real archive", run: demo::run },
     Task {
@@ -103,9 +110,9 @@ fn main() -> ExitCode {
 fn overview() -> String {
     let mut text = String::from("cargo xtask TASK\n\n");
     for task in &TASKS {
-        text.push_str(&format!("  {:<6} {}\n", task.name, task.does));
+        text.push_str(&format!("  {:<8} {}\n", task.name, task.does));
         if !task.takes.is_empty() {
-            text.push_str(&format!("  {:<6} {}\n", "", task.takes));
+            text.push_str(&format!("  {:<8} {}\n", "", task.takes));
         }
     }
     text
