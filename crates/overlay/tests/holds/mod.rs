@@ -134,7 +134,7 @@ fn histories(layers: &[Tree], models: &[Model]) {
                 (Some(_), Some(_)) => matches!(event.action, Action::Changed(_) | Action::Replaced),
                 (None, None) => false,
             };
-            assert!(action, "{:?}", event);
+            assert!(action, "{event:?}");
             state = at(&models[event.layer + 1]);
             assert_eq!(&event.after.as_ref().map(|version| version.origin), &state);
             layer = event.layer + 1;
