@@ -109,7 +109,7 @@ fn holes_stay_holes() {
     }
     let (tree, _) =
         scan(&folder.path().join("x"), &Scan { owners: Owners::Real, ..Scan::default() }).unwrap();
-    let a = tree.child(ply_tree::Tree::ROOT, b"a").and_then(|id| tree.get(id)).unwrap();
+    let a = tree.child(Tree::ROOT, b"a").and_then(|id| tree.get(id)).unwrap();
     let Kind::File { extents, .. } = &a.kind else { panic!("{a:?}") };
     assert!(
         extents
@@ -244,7 +244,7 @@ fn many_names_of_one_file() {
 /// As deep as this, a directory's path is longer than the system takes.
 fn deep() -> Made {
     let mut made = Made::default();
-    let mut at = ply_tree::Tree::ROOT;
+    let mut at = Tree::ROOT;
     for _ in 0..4000 {
         let kind = Kind::Directory(ply_tree::Directory::default());
         let id = made.tree.add(ply_tree::Node::new(kind, meta(0o755)));
