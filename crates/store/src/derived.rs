@@ -133,10 +133,10 @@ impl Store {
             return Ok(0);
         }
         let _lock = lock::take(&self.layout.lock(), Mode::Exclusive)?;
-        let mut freed = 0;
+        let mut freed = 0_u64;
         for DerivedFile { path, size, .. } in self.derived() {
             match fs::remove_file(&path) {
-                Ok(()) => freed += size,
+                Ok(()) => freed = freed.saturating_add(size),
                 // Left half made, and finished meanwhile.
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(io_error("remove", &path)(e)),
