@@ -43,7 +43,7 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     // Three digits of a fraction are plenty.
     let thousandths: u64 = format!("{part:0<3.3}").parse().map_err(|_| no_size())?;
     let whole = whole.parse::<u64>().ok().and_then(|whole| whole.checked_mul(unit)).ok_or_else(no_size)?;
-    whole.checked_add(unit / 1000 * thousandths).ok_or_else(no_size)
+    whole.checked_add((unit / 1000).saturating_mul(thousandths)).ok_or_else(no_size)
 }
 
 /// C's and Go's `%.*g` for a number that is not negative: no trailing zeros, an exponent where the rounded
