@@ -1,5 +1,6 @@
 //! Time in proportion to the entries, whatever they are: files, whiteouts, opaque markers, hard links.
 
+use std::path::Path;
 use std::time::Duration;
 
 use ply_tests::headers::{Header, member, whole};
@@ -30,15 +31,18 @@ const VERBS: &[(&str, &[&str])] = &[
     ("du", &["du", "many:1"]),
     ("find", &["find", "many:1", "--name", "file-1*"]),
     ("export", &["export", "many:1"]),
-    ("unpack", &["unpack", "many:1", "root"]),
     ("squash", &["squash", "-t", "squashed:1", "many:1"]),
 ];
 
 /// The least time of several runs, each from the same state.
 fn least(ply: &Ply, args: &[&str], runs: usize) -> Duration {
     let time = |_| {
-        for left in ["fresh", "root"] {
-            let _ = std::fs::remove_dir_all(ply.file(left));
+        let _ = std::fs::remove_dir_all(ply.file("fresh"));
+        // A folder that was unpacked to.
+        if let [.., to] = args
+            && Path::new(to).is_absolute()
+        {
+            let _ = std::fs::remove_dir_all(to);
         }
         let _ = std::fs::remove_dir_all(ply.store().join("ply/layers"));
         let _ = std::fs::remove_dir_all(ply.store().join("ply/unions"));
@@ -56,7 +60,7 @@ fn time_is_linear_in_entries() {
         &[25_000, 50_000, 100_000],
         &[25_000, 50_000, 100_000, 200_000],
     );
-    let (runs, slack) = Effort::asked().of((2, 1.6), (7, 1.15), (9, 1.15));
+    let (runs, slack) = Effort::asked().of((2, 1.6), (5, 1.15), (9, 1.15));
     let stores: Vec<Ply> = sizes
         .iter()
         .map(|entries| {
@@ -69,11 +73,11 @@ fn time_is_linear_in_entries() {
         })
         .collect();
     let start = (0..5).map(|_| processor(&stores[0].command(["--version"]))).min().unwrap();
-    for (verb, args) in VERBS {
-        // A hundred thousand files take the disk longer than the processor.
-        if *verb == "unpack" && Effort::asked() == Effort::Fast {
-            continue;
-        }
+    // In memory: ext4 looks long for numbers of inodes that were given back just before.
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let root = memory.path().join("root");
+    let unpack = ["unpack", "many:1", root.to_str().unwrap()];
+    for (verb, args) in VERBS.iter().copied().chain([("unpack", &unpack[..])]) {
         let mut each = Vec::new();
         for (ply, entries) in stores.iter().zip(sizes) {
             let time = least(ply, args, runs).saturating_sub(start);
