@@ -45,6 +45,10 @@ fn what_is_derived_is_made_again() {
                 Answered::Right => right += 1,
                 Answered::Refused => {
                     assert!(ran.stderr.contains("/ply/"), "{told}: no file is named: {}", ran.stderr);
+                    // Where two changed places, each is found in its turn.
+                    if *kind == Kind::Swap {
+                        let _ = answer.again(&ply, &told);
+                    }
                     answer.is_right(&ply, &told);
                     refused += 1;
                 }
@@ -54,7 +58,7 @@ fn what_is_derived_is_made_again() {
         assert_eq!(blobs(&ply), blobs_of(&whole), "{told}");
         count += 1;
     }
-    let ended = format!("{right} answers right, {refused} refused once and then right, 0 wrong");
+    let ended = format!("{right} answers right, {refused} refused by name and then right, 0 wrong");
     tried("derived files damaged", count, &ended);
 }
 
