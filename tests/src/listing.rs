@@ -7,7 +7,7 @@ use std::path::Path;
 pub type Listing = BTreeMap<String, String>;
 
 /// What a store keeps and can make again at any time: looking into an image is not a change.
-const DERIVED: &str = "ply/layers";
+const DERIVED: [&str; 2] = ["ply/layers", "ply/sums"];
 
 /// Lists a folder, and all below it but what a store in it could make again.
 pub fn listing(folder: &Path) -> Listing {
@@ -37,7 +37,7 @@ fn list(folder: &Path, prefix: &str, found: &mut Listing) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
-        if format!("/{name}").ends_with(&format!("/{DERIVED}")) {
+        if DERIVED.iter().any(|derived| format!("/{name}").ends_with(&format!("/{derived}"))) {
             continue;
         }
         if entry.file_type().unwrap().is_dir() {

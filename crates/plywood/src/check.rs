@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ply_archive::{Archive, PackedLayer, Place};
 use ply_digest::Digest;
-use ply_image::{BlobSource, DiffId, Image, Target};
+use ply_image::{BlobError, BlobSource, DiffId, Document, DocumentError, Image, Manifest, Target};
 use ply_store::{Catalog, Record};
 
 use crate::error::chain;
@@ -185,7 +185,7 @@ impl Engine<'_> {
                 entry.diff_id = entry.diff_id.or(diff_id);
             };
             need(target, None, None);
-            if let Err((digest, why)) = self.follow_one(record, &mut need) {
+            for (digest, why) in self.follow_one(record, &mut need) {
                 need(digest, None, None);
                 wrong.insert(digest, why);
             }
@@ -194,33 +194,73 @@ impl Engine<'_> {
         needed
     }
 
+    /// Follows one image as far as its documents lead; gives those that lead nowhere.
     fn follow_one(
         &self,
         record: &Record,
         need: &mut impl FnMut(Digest, Option<u64>, Option<DiffId>),
-    ) -> Result<(), (Digest, Wrong)> {
+    ) -> Vec<(Digest, Wrong)> {
         let root = Catalog::descriptor(&record.facts);
-        let target = Target::read(&self.store, &root).map_err(|e| blame(root.digest, &e))?;
+        let target = match Target::read(&self.store, &root) {
+            Ok(target) => target,
+            Err(error) => return vec![blame(root.digest, &error)],
+        };
+        let mut wrong = Vec::new();
         for index in &target.indexes {
             need(index.digest, None, None);
         }
         for listed in &target.manifests {
             // An index may list what nobody brought along.
             if !target.indexes.is_empty()
-                && matches!(self.store.size(&listed.digest), Err(ply_image::BlobError::Absent(_)))
+                && matches!(self.store.size(&listed.digest), Err(BlobError::Absent(_)))
             {
                 continue;
             }
             need(listed.digest, Some(listed.size), None);
-            if listed.is_attestation() {
-                continue;
-            }
-            let image = Image::read(&self.store, &listed.digest).map_err(|e| blame(listed.digest, &e))?;
-            need(image.config.digest, Some(image.config.raw.len() as u64), None);
-            for layer in image.layers() {
-                need(layer.blob.digest, Some(layer.blob.size), Some(layer.diff_id));
-            }
+            let followed = match listed.is_attestation() {
+                true => self.follow_attestation(&listed.digest, need),
+                false => self.follow_image(&listed.digest, need),
+            };
+            wrong.extend(followed.err().map(|error| blame(listed.digest, &error)));
         }
+        wrong
+    }
+
+    fn follow_image(
+        &self,
+        manifest: &Digest,
+        need: &mut impl FnMut(Digest, Option<u64>, Option<DiffId>),
+    ) -> Result<(), DocumentError> {
+        let image = match Image::read(&self.store, manifest) {
+            Ok(image) => image,
+            Err(error) => {
+                // The config may be what is wrong: the manifest says who needs the layers all the same.
+                if let Ok(manifest) = Document::<Manifest>::read(&self.store, manifest) {
+                    need(manifest.value.config.digest, None, None);
+                    manifest.value.layers.iter().for_each(|layer| need(layer.digest, Some(layer.size), None));
+                }
+                return Err(error);
+            }
+        };
+        need(image.config.digest, Some(image.config.raw.len() as u64), None);
+        for layer in image.layers() {
+            need(layer.blob.digest, Some(layer.blob.size), Some(layer.diff_id));
+        }
+        Ok(())
+    }
+
+    fn follow_attestation(
+        &self,
+        manifest: &Digest,
+        need: &mut impl FnMut(Digest, Option<u64>, Option<DiffId>),
+    ) -> Result<(), DocumentError> {
+        let manifest = Document::<Manifest>::read(&self.store, manifest)?.value;
+        // What it names need not be here.
+        let is_here = |digest: &Digest| !matches!(self.store.size(digest), Err(BlobError::Absent(_)));
+        let named = std::iter::once(&manifest.config).chain(&manifest.layers);
+        named
+            .filter(|named| is_here(&named.digest))
+            .for_each(|named| need(named.digest, Some(named.size), None));
         Ok(())
     }
 
@@ -242,7 +282,7 @@ impl Engine<'_> {
             let need = needed.get(&digest).unwrap_or(&none);
             let size = match self.store.size(&digest) {
                 Ok(size) => size,
-                Err(ply_image::BlobError::Absent(_)) => {
+                Err(BlobError::Absent(_)) => {
                     wrong.entry(digest).or_insert_with(|| Wrong::told("is missing"));
                     continue;
                 }
@@ -362,8 +402,7 @@ fn label(record: &Record) -> String {
 }
 
 /// Which blob an error is about.
-fn blame(reading: Digest, error: &ply_image::DocumentError) -> (Digest, Wrong) {
-    use ply_image::{BlobError, DocumentError};
+fn blame(reading: Digest, error: &DocumentError) -> (Digest, Wrong) {
     let digest = match error {
         DocumentError::Blob(BlobError::Absent(digest) | BlobError::Io { digest, .. })
         | DocumentError::Shape { digest, .. }

@@ -123,7 +123,10 @@ impl Engine<'_> {
         }
         for file in self.store.derived() {
             let part = match file.kind {
-                DerivedKind::LayerIndex | DerivedKind::UnionIndex | DerivedKind::Twins => &mut found.indexes,
+                DerivedKind::LayerIndex
+                | DerivedKind::UnionIndex
+                | DerivedKind::Sums
+                | DerivedKind::Twins => &mut found.indexes,
                 DerivedKind::PlainTar => &mut found.plain_tars,
                 DerivedKind::Unfinished => &mut found.left_overs,
             };

@@ -14,6 +14,7 @@ mod owners;
 mod past;
 mod patch;
 mod same_bytes;
+mod sums;
 mod upper;
 
 use std::io::Read;

@@ -283,14 +283,32 @@ impl Engine<'_> {
 
     /// An attestation's manifest and what it names, as far as they are here.
     fn attestation(&self, listed: &Descriptor) -> Result<Vec<Descriptor>, Error> {
-        if !self.store.has(&listed.digest, listed.size) {
+        if !self.is_here(listed)? {
             return Ok(Vec::new());
         }
         let manifest = Document::<Manifest>::read(&self.store, &listed.digest)?;
         let named = std::iter::once(manifest.value.config).chain(manifest.value.layers);
         let mut blobs = vec![listed.clone()];
-        blobs.extend(named.filter(|d| self.store.has(&d.digest, d.size)));
+        for named in named {
+            if self.is_here(&named)? {
+                blobs.push(named);
+            }
+        }
         Ok(blobs)
+    }
+
+    /// Whether a blob is here that need not be. One of another size is damaged, and not absent.
+    fn is_here(&self, blob: &Descriptor) -> Result<bool, Error> {
+        match self.store.size(&blob.digest) {
+            Err(ply_image::BlobError::Absent(_)) => Ok(false),
+            Ok(size) if size == blob.size => Ok(true),
+            Ok(size) => {
+                let why =
+                    format!("has {size} bytes where there should be {}: `ply check` tells more", blob.size);
+                Err(Error::within(format!("blob {}", blob.digest))(why))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

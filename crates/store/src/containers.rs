@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::io as io_error;
 use crate::lock::{self, Lock, Mode};
+use crate::sealed::{seal, unseal};
 use crate::store::{Hold, sync_folder, unlockable, write_new};
 use crate::{Store, StoreError};
 
@@ -176,7 +177,11 @@ impl Store {
             raw => raw.map_err(io_error("read", &path))?,
         };
         let damaged = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Damaged { path, source };
-        match serde_json::from_slice::<Container>(&raw) {
+        let (record, _) = match unseal(&id.to_string(), &raw) {
+            Ok(unsealed) => unsealed,
+            Err(why) => return Err(damaged(why.into())),
+        };
+        match serde_json::from_slice::<Container>(record) {
             Ok(container) if container.id == *id => Ok(Some(container)),
             Ok(container) => Err(damaged(format!("it tells of container {}", container.id).into())),
             Err(error) => Err(damaged(error.into())),
@@ -270,7 +275,7 @@ impl Store {
         }
         let (path, beside) = (folder.config(), folder.root.join("config.json.new"));
         let write = || -> io::Result<()> {
-            write_new(&beside, &serde_json::to_vec(container)?)?;
+            write_new(&beside, &seal(&container.id.to_string(), &serde_json::to_vec(container)?)?)?;
             fs::rename(&beside, &path)
         };
         write().map_err(io_error("write", &path))?;

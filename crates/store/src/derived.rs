@@ -34,6 +34,8 @@ pub enum DerivedKind {
     LayerIndex,
     /// The index of a union of layers, to be mounted.
     UnionIndex,
+    /// Sums of the blocks of a layer's plain tar.
+    Sums,
     /// What the compressed blobs of a layer are called.
     Twins,
     /// Left half made.
@@ -45,6 +47,7 @@ impl DerivedKind {
         let parts = name.split_once('.').and_then(|(hex, kind)| Some((Digest::from_hex(hex).ok()?, kind)));
         match parts {
             Some((of, "tar")) if !is_union => (Self::PlainTar, Some(of)),
+            Some((of, "sums")) if !is_union => (Self::Sums, Some(of)),
             Some((of, "json")) if !is_union => (Self::Twins, Some(of)),
             Some((of, "erofs")) => (if is_union { Self::UnionIndex } else { Self::LayerIndex }, Some(of)),
             _ => (Self::Unfinished, None),
@@ -78,6 +81,25 @@ impl Store {
         Ok(beside.keep(&path).ok())
     }
 
+    /// Removes the plain tar of a layer that was made and turned out to be damaged; says where it was.
+    #[must_use]
+    pub fn drop_plain_tar(&self, layer: &DiffId) -> PathBuf {
+        let path = self.layout.plain_tar(layer);
+        let _ = fs::remove_file(&path);
+        path
+    }
+
+    /// Sums of the blocks of a layer's plain tar, where they are kept. What they mean is for the caller to find out.
+    #[must_use]
+    pub fn layer_sums(&self, layer: &DiffId) -> Option<Vec<u8>> {
+        fs::read(self.layout.sums_of(layer)).ok()
+    }
+
+    /// Keeps them. Best effort, since they can be made again.
+    pub fn keep_layer_sums(&self, layer: &DiffId, sums: &[u8]) {
+        let _ = self.keep_file(&self.layout.sums_of(layer), sums);
+    }
+
     /// The index of a layer, where one is kept: by its DiffID, or for a layer that is not of this store by whatever tells it
     /// apart from all others. Whether it is intact, and what it means, is for the caller to find out.
     #[must_use]
@@ -101,7 +123,12 @@ impl Store {
     #[must_use]
     pub fn derived(&self) -> Vec<DerivedFile> {
         let layout = &self.layout;
-        let folders = [(layout.layers(), false), (layout.unions(), true), (layout.twins(), false)];
+        let folders = [
+            (layout.layers(), false),
+            (layout.unions(), true),
+            (layout.sums(), false),
+            (layout.twins(), false),
+        ];
         let mut found = Vec::new();
         for (folder, is_union) in folders {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

@@ -1,5 +1,6 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,8 @@ use crate::{Catalog, LayerFacts, Names, Store, StoreError};
 
 /// How many files are synced at once: the disk likes a queue, and more than this gains nothing.
 const SYNCERS: usize = 8;
+/// Bytes of two files that are compared at once.
+const COMPARED: usize = 128 << 10;
 
 /// A transaction: blobs on their way into the store.
 ///
@@ -58,6 +61,12 @@ impl IngestBlob {
     /// [`StoreError::NoSpace`], or the system's word.
     pub fn write(&self, bytes: &[u8]) -> Result<(), StoreError> {
         self.open()?.write_all(bytes).map_err(io_error("write", &self.path))
+    }
+
+    /// Whether nothing was written to it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|found| found.len() == 0)
     }
 
     /// Where it lies.
@@ -214,8 +223,8 @@ impl Ingest {
         let _ = store.collect_if_free(&digests);
     }
 
-    /// Moves a blob to its digest. Where one lies there already the two are the same, unless their sizes say
-    /// that the old one is damaged.
+    /// Moves a blob to its digest. Where one lies there already the two are compared: what lies there stays, so that mounts
+    /// of it go on sharing it, unless it is damaged.
     fn publish(&self, path: &Path, digest: &Digest) -> Result<(), StoreError> {
         use rustix::fs::CWD;
         use rustix::io::Errno;
@@ -223,10 +232,9 @@ impl Ingest {
         match renameat_with(CWD, path, CWD, &to, RenameFlags::NOREPLACE) {
             Ok(()) => return Ok(()),
             Err(Errno::EXIST) => {
-                let same = fs::symlink_metadata(&to).is_ok_and(|old| {
-                    old.is_file() && fs::metadata(path).is_ok_and(|new| new.len() == old.len())
-                });
-                if same {
+                if fs::symlink_metadata(&to).is_ok_and(|old| old.is_file())
+                    && same_bytes(path, &to).unwrap_or(false)
+                {
                     return Ok(());
                 }
             }
@@ -236,6 +244,29 @@ impl Ingest {
         }
         fs::rename(path, &to).map_err(io_error("rename", &to))
     }
+}
+
+/// Whether two files have the same bytes.
+fn same_bytes(a: &Path, b: &Path) -> io::Result<bool> {
+    let (a, b) = (File::open(a)?, File::open(b)?);
+    let len = a.metadata()?.len();
+    if len != b.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut of_a, mut of_b) = (vec![0; COMPARED], vec![0; COMPARED]);
+    let mut at = 0;
+    while at < len {
+        let size = usize::try_from(len - at).unwrap_or(COMPARED).min(COMPARED);
+        let (of_a, of_b) =
+            (of_a.get_mut(..size).unwrap_or_default(), of_b.get_mut(..size).unwrap_or_default());
+        a.read_exact_at(of_a, at)?;
+        b.read_exact_at(of_b, at)?;
+        if of_a != of_b {
+            return Ok(false);
+        }
+        at += size as u64;
+    }
+    Ok(true)
 }
 
 /// Removes what transactions left behind whose process is gone: the kernel gives locks back when one dies.
@@ -280,7 +311,9 @@ impl BlobSink for Ingest {
 
     fn put(&self, bytes: &[u8]) -> io::Result<Digest> {
         let digest = Digest::of(bytes);
-        if self.store.has(&digest, bytes.len() as u64) {
+        if self.store.has(&digest, bytes.len() as u64)
+            && fs::read(self.store.layout.blob(&digest)).is_ok_and(|here| here == bytes)
+        {
             return Ok(digest);
         }
         let blob = self.blob(None).map_err(io::Error::other)?;

@@ -93,6 +93,14 @@ impl Layout {
         self.unions().join(format!("{}.erofs", of.hex()))
     }
 
+    pub(crate) fn sums(&self) -> PathBuf {
+        self.root.join("ply/sums")
+    }
+
+    pub(crate) fn sums_of(&self, layer: &ply_image::DiffId) -> PathBuf {
+        self.sums().join(format!("{}.sums", layer.0.hex()))
+    }
+
     pub(crate) fn twins(&self) -> PathBuf {
         self.root.join("ply/twins")
     }

@@ -21,6 +21,7 @@ mod ingest;
 mod layout;
 mod lock;
 mod mounts;
+mod sealed;
 mod store;
 mod twins;
 

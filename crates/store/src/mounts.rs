@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::io as io_error;
 use crate::lock::{self, Mode};
+use crate::sealed::{seal, unseal};
 use crate::store::{Hold, sync_folder};
 use crate::{ContainerId, Store, StoreError};
 
@@ -119,7 +120,7 @@ impl Store {
         let path = self.layout.mount(mount.id);
         let beside = path.with_extension("new");
         let write = || -> io::Result<()> {
-            fs::write(&beside, serde_json::to_vec(mount)?)?;
+            fs::write(&beside, seal(&mount.id.to_string(), &serde_json::to_vec(mount)?)?)?;
             fs::rename(&beside, &path)
         };
         // A crash of the machine ends the mount as well: nothing is synced.
@@ -188,7 +189,9 @@ impl Store {
                 Some(table) => table,
                 none => none.insert(MountTable::now()?),
             };
-            match serde_json::from_slice::<Mount>(&raw).ok() {
+            let id = path.file_name().unwrap_or_default().to_string_lossy();
+            let record = unseal(&id, &raw).ok().map(|(record, _)| record);
+            match record.and_then(|record| serde_json::from_slice::<Mount>(record).ok()) {
                 Some(mount) if path == self.layout.mount(mount.id) && table.holds(&mount) => {
                     there.push(mount)
                 }

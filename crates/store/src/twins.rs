@@ -8,6 +8,7 @@ use ply_image::DiffId;
 use serde::{Deserialize, Serialize};
 
 use crate::Store;
+use crate::sealed::{seal, unseal};
 
 /// Twins of one layer that are remembered: who compresses it in more ways than that has a reason of their own.
 const MOST: usize = 32;
@@ -27,8 +28,12 @@ impl Store {
     /// The twins of a layer, the latest last. What cannot be read is none.
     #[must_use]
     pub fn twins(&self, layer: &DiffId) -> Vec<Twin> {
-        let text = fs::read_to_string(self.layout.twins_of(layer)).unwrap_or_default();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        let raw = fs::read(self.layout.twins_of(layer)).unwrap_or_default();
+        // One of another layer would be pushed in its place.
+        match unseal(&layer.to_string(), &raw) {
+            Ok((twins, true)) => serde_json::from_slice(twins).unwrap_or_default(),
+            _ => Vec::new(),
+        }
     }
 
     /// Remembers a twin. Best effort: it can be found out again.
@@ -37,9 +42,10 @@ impl Store {
         twins.retain(|known| known.digest != twin.digest);
         twins.push(twin);
         let first = twins.len().saturating_sub(MOST);
-        let lines = twins.iter().skip(first).filter_map(|twin| serde_json::to_string(twin).ok());
-        let text: String = lines.map(|line| line + "\n").collect();
-        let _ = self.keep_file(&self.layout.twins_of(layer), text.as_bytes());
+        let latest = serde_json::to_vec(twins.get(first..).unwrap_or_default());
+        if let Ok(sealed) = latest.and_then(|twins| seal(&layer.to_string(), &twins)) {
+            let _ = self.keep_file(&self.layout.twins_of(layer), &sealed);
+        }
     }
 }
 

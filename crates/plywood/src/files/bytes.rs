@@ -1,18 +1,20 @@
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use ply_digest::{Hasher, Progress};
+use ply_digest::{Digest, Hasher, Progress};
 use ply_image::{DiffId, Region};
 use ply_layer::Compression;
+use ply_layer::changeset::{Changeset, Feed, Reader};
 use ply_store::Store;
 use ply_tree::{NodeId, ReadAt, Source, Sources, Tree, walk};
 
 use super::Files;
-use crate::transfer::{BLOCK, Expected, Out, Outs, Plain, RegionReader, inflate, refused, sniff};
+use super::sums::{Summing, Sums};
+use crate::transfer::{BLOCK, Expected, Out, Outs, Plain, RegionReader, inflate, lock, refused, sniff};
 use crate::watch::Silent;
 use crate::workers::each;
 use crate::{Error, watch::TaskProgress};
@@ -26,6 +28,30 @@ pub struct LayerBytes {
     /// Where a plain tar that is made is kept; in a file without a name if nowhere.
     store: Option<Store>,
     plain: OnceLock<Region>,
+    /// Whether it is of the store: then nothing is read of it that was not compared with its DiffID, or with sums that were
+    /// taken when that was done. What lies in an archive is believed.
+    is_stored: bool,
+    sums: OnceLock<Sums>,
+    /// So that one thread hashes, and the others wait for it.
+    proving: Mutex<()>,
+}
+
+/// The plain bytes of a layer on their way into a file.
+struct Summed<'a> {
+    out: &'a Out,
+    summing: Summing,
+}
+
+impl Write for Summed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)?;
+        self.summing.push(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl LayerBytes {
@@ -39,7 +65,9 @@ impl LayerBytes {
         } else if let Some(file) = store.as_ref().and_then(|store| store.made_plain_tar(&diff_id)) {
             let _ = plain.set(whole(Arc::new(file)).map_err(Error::within(what()))?);
         }
-        Ok(Self { diff_id, packed, compression, store, plain })
+        let is_stored = store.is_some();
+        let (sums, proving) = Default::default();
+        Ok(Self { diff_id, packed, compression, store, plain, is_stored, sums, proving })
     }
 
     /// Keeps a plain tar that is made in a store, or takes the one that it has.
@@ -101,10 +129,86 @@ impl LayerBytes {
         let out = Out::new(Arc::clone(file), 0);
         let progress = TaskProgress { watch: &Silent, task: 0 };
         let raw = RegionReader::new(&self.packed);
-        inflate(raw, self.compression, Outs::plain(Plain::Out(Some(&out))), &progress)
+        let mut summed = Summed { out: &out, summing: Summing::default() };
+        inflate(raw, self.compression, Outs::plain(Plain::Writer(&mut summed)), &progress)
             .map_err(|e| e.at(&what))?
             .verified(&what, Expected { digest: None, diff_id: Some(self.diff_id) })?;
+        self.keep_sums(summed.summing.finish());
         Ok(())
+    }
+
+    /// Sums of bytes that hashed to the DiffID.
+    fn keep_sums(&self, sums: Sums) {
+        if let Some(store) = self.store.as_ref().filter(|store| self.is_stored && store.keeps_derived()) {
+            store.keep_layer_sums(&self.diff_id, &sums.to_bytes(&self.diff_id));
+        }
+        let _ = self.sums.set(sums);
+    }
+
+    /// What the blocks of the plain tar must add up to, of a layer of the store; all of it is hashed where nobody has done that
+    /// before.
+    fn proven(&self) -> Result<Option<&Sums>, Error> {
+        let Some(store) = self.store.as_ref().filter(|_| self.is_stored) else { return Ok(None) };
+        if let Some(sums) = self.sums.get() {
+            return Ok(Some(sums));
+        }
+        let _one = lock(&self.proving);
+        self.plain()?;
+        if self.sums.get().is_none() {
+            match store.layer_sums(&self.diff_id).and_then(|sums| Sums::parse(&sums, &self.diff_id)) {
+                Some(sums) => drop(self.sums.set(sums)),
+                None => self.verify(&())?,
+            }
+        }
+        Ok(self.sums.get())
+    }
+
+    /// The tree of a layer of the store, read from its tar: all of it is hashed on the way, so that no index is made of what is
+    /// damaged. And the length of the plain tar.
+    pub(super) fn proven_tree(&self, source: Source) -> Result<(Changeset, u64), Error> {
+        let what = || format!("layer {}", self.diff_id);
+        let (region, compression) = self.at_hand();
+        let raw = BufReader::with_capacity(BLOCK, RegionReader::new(region));
+        let mut plain = ply_layer::decoder(compression, raw, &ply_layer::Limits::default())
+            .map_err(Error::within(what()))?;
+        let mut feed = Ok(Feed::new(Reader::new(source, 0), ply_tar::Limits::default()));
+        let (mut hasher, mut summing, mut block) = (Hasher::new(), Summing::default(), vec![0; BLOCK]);
+        loop {
+            let n = plain.read(&mut block).map_err(Error::within(what()))?;
+            if n == 0 {
+                break;
+            }
+            let bytes = block.get(..n).unwrap_or_default();
+            hasher.update(bytes);
+            summing.push(bytes);
+            // What the bytes hash to says more than that they are no tar.
+            feed = feed.and_then(|mut feed| feed.push(bytes).map(|()| feed));
+        }
+        let size = hasher.len();
+        self.compare(hasher.finalize())?;
+        self.keep_sums(summing.finish());
+        let read = feed.and_then(Feed::finish).map_err(Error::within(what()))?;
+        Ok((read, size))
+    }
+
+    fn compare(&self, found: Digest) -> Result<(), Error> {
+        if found == self.diff_id.0 {
+            return Ok(());
+        }
+        if let Some(damaged) = self.plain_is_damaged() {
+            return Err(damaged);
+        }
+        let what = format!("layer {}", self.diff_id);
+        Err(Error::Mismatch { what, found, expected: self.diff_id.0, by: "its config" })
+    }
+
+    /// Where the plain tar was made, and kept: it goes, so that it is made again.
+    fn plain_is_damaged(&self) -> Option<Error> {
+        let store = self.store.as_ref().filter(|_| self.compression != Compression::None)?;
+        self.plain.get()?;
+        let path = store.drop_plain_tar(&self.diff_id);
+        let why = "was damaged, and is removed: it is made again when it is needed next";
+        Some(Error::within(path.display().to_string())(why))
     }
 }
 
@@ -145,6 +249,10 @@ fn named_for_a_moment(folder: &Path) -> io::Result<File> {
 
 impl ReadAt for LayerBytes {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        if let Some(sums) = self.proven().map_err(io::Error::other)? {
+            let read = sums.read_at(self.plain().map_err(io::Error::other)?, buffer, offset)?;
+            return read.ok_or_else(|| io::Error::other(self.damaged_near(offset)));
+        }
         let Region { file, offset: start, len } = self.plain().map_err(io::Error::other)?;
         let left = usize::try_from(len.saturating_sub(offset)).unwrap_or(usize::MAX);
         let wanted = left.min(buffer.len());
@@ -153,8 +261,8 @@ impl ReadAt for LayerBytes {
     }
 }
 
-/// Makes the plain tars of those of some layers that are compressed, several at once: before anybody reads from them, since
-/// two files of one layer would otherwise begin to inflate it both.
+/// Makes the plain tars of those of some layers that are compressed, and proves that they are what they should be, several at once:
+/// before anybody reads from them, since readers would otherwise wait for each other.
 ///
 /// # Errors
 /// As [`LayerBytes::plain`].
@@ -162,8 +270,11 @@ pub(crate) fn make_plain<'a>(
     threads: usize,
     layers: impl IntoIterator<Item = &'a LayerBytes>,
 ) -> Result<(), Error> {
-    let packed: Vec<&LayerBytes> = layers.into_iter().filter(|bytes| bytes.plain.get().is_none()).collect();
-    each(threads, &packed, || (), |(), bytes| bytes.plain().map(drop))
+    let is_ready =
+        |bytes: &LayerBytes| bytes.plain.get().is_some() && (!bytes.is_stored || bytes.sums.get().is_some());
+    let layers: Vec<&LayerBytes> = layers.into_iter().filter(|bytes| !is_ready(bytes)).collect();
+    let ready = |bytes: &LayerBytes| bytes.plain().and_then(|_| bytes.proven()).map(drop);
+    each(threads, &layers, || (), |(), bytes| ready(bytes))
 }
 
 /// Hashes the plain tars of layers, several at once, and compares them with their DiffIDs.
@@ -222,13 +333,22 @@ impl Files {
 }
 
 impl LayerBytes {
+    fn damaged_near(&self, offset: u64) -> Error {
+        self.plain_is_damaged().unwrap_or_else(|| {
+            let why = format!("is damaged near byte {offset}: `ply check` tells more");
+            Error::within(format!("layer {}", self.diff_id))(why)
+        })
+    }
+
     fn verify(&self, progress: &dyn Progress) -> Result<(), Error> {
         let what = || format!("layer {}", self.diff_id);
         let mut reader = RegionReader::new(self.plain()?);
-        let (mut hasher, mut block) = (Hasher::new(), vec![0; BLOCK]);
+        let (mut hasher, mut summing, mut block) = (Hasher::new(), Summing::default(), vec![0; BLOCK]);
         loop {
             let n = reader.read(&mut block).map_err(Error::within(what()))?;
-            hasher.update(block.get(..n).unwrap_or_default());
+            let bytes = block.get(..n).unwrap_or_default();
+            hasher.update(bytes);
+            summing.push(bytes);
             if progress.advance(n as u64).is_break() {
                 return Err(Error::Interrupted);
             }
@@ -236,11 +356,11 @@ impl LayerBytes {
                 break;
             }
         }
-        let (found, expected) = (hasher.finalize(), self.diff_id.0);
-        if found == expected {
-            return Ok(());
+        self.compare(hasher.finalize())?;
+        if self.is_stored {
+            self.keep_sums(summing.finish());
         }
-        Err(Error::Mismatch { what: what(), found, expected, by: "its config" })
+        Ok(())
     }
 }
 

@@ -166,7 +166,10 @@ impl Engine<'_> {
                 if let Some(tree) = of.and_then(|of| LayerTree::kept(&self.store, &of, source)) {
                     return Ok(Layer { tree, warnings: Vec::new() });
                 }
-                let (read, size) = tree(region, compression, source).map_err(Error::within(what()))?;
+                let (read, size) = match store {
+                    Some(_) => bytes.proven_tree(source).map_err(Error::within(what()))?,
+                    None => tree(region, compression, source).map_err(Error::within(what()))?,
+                };
                 if let Some(of) = of {
                     LayerTree::keep(&read, &self.store, &of, size);
                 }

@@ -179,19 +179,18 @@ impl<'a> Jobs<'a> {
         }
         let stored_as = layer.digest.or(layer.blob.as_ref().map(|blob| blob.digest));
         let is_indexed = engine.store.layer_index(&layer.diff_id.0).is_some();
-        let here = stored_as.is_some_and(|digest| engine.store.has(&digest, member.size));
-        let blob = if here { None } else { Some(ingest.blob(Some(member.size))?) };
+        let (blob, stored) = incoming(ingest, stored_as, member.size, &what)?;
         self.jobs.push(Job {
             what,
             label: layer.diff_id.0.short(),
             from: Origin::Member(&*archive.members, member.clone()),
             expected: Expected { digest: layer.digest, diff_id: Some(layer.diff_id) },
-            stored: blob.as_ref().map(Out::of),
+            stored: Some(stored),
             plain: None,
             is_layer: true,
             indexes: (!is_indexed).then_some(self.indexes),
         });
-        self.blobs.push((Some(member.name.clone()), blob));
+        self.blobs.push((Some(member.name.clone()), Some(blob)));
         Ok(())
     }
 
@@ -220,7 +219,7 @@ impl<'a> Jobs<'a> {
         further: &Descriptor,
     ) -> Result<(), Error> {
         let digest = further.digest;
-        if !self.seen.insert(digest.to_string()) || ingest.has(&digest, further.size) {
+        if !self.seen.insert(digest.to_string()) {
             return Ok(());
         }
         let Some(member) = archive.member(&digest)? else { return Ok(()) };
@@ -238,13 +237,13 @@ impl<'a> Jobs<'a> {
             let raw = read_blob(archive, further)?;
             return ingest.put(&raw).map(drop).map_err(Error::within("writing an attestation"));
         }
-        let blob = ingest.blob(Some(member.size))?;
+        let (blob, stored) = incoming(ingest, Some(digest), member.size, &what)?;
         self.jobs.push(Job {
             what,
             label: digest.short(),
             from: Origin::Member(&*archive.members, member),
             expected: Expected { digest: Some(digest), diff_id: None },
-            stored: Some(Out::of(&blob)),
+            stored: Some(stored),
             plain: None,
             is_layer: false,
             indexes: None,
@@ -260,8 +259,11 @@ impl<'a> Jobs<'a> {
             layers.by_member.insert(name, moved);
         }
         for (moved, (name, blob)) in engine.transfer(self.jobs)?.into_iter().zip(self.blobs) {
-            if let Some(blob) = blob {
-                ingest.finish(blob, moved.digest);
+            match blob {
+                // It is here, and as it should be.
+                Some(blob) if moved.size > 0 && blob.is_empty() => ingest.discard(blob),
+                Some(blob) => ingest.finish(blob, moved.digest),
+                None => {}
             }
             if let Some(name) = name {
                 ingest.learn(moved.diff_id, moved.facts);
@@ -270,6 +272,26 @@ impl<'a> Jobs<'a> {
         }
         Ok(())
     }
+}
+
+/// A blob to be, and where it is written. What lies in the store already may be damaged: it is compared with what comes in, which
+/// costs no more than reading it, and stays if it is the same.
+fn incoming(
+    ingest: &Ingest,
+    digest: Option<ply_digest::Digest>,
+    size: u64,
+    what: &str,
+) -> Result<(IngestBlob, Out), Error> {
+    let here = digest.filter(|digest| ingest.store().has(digest, size));
+    let Some(old) = here.and_then(|digest| ingest.store().in_file(&digest).ok()) else {
+        let blob = ingest.blob(Some(size))?;
+        let out = Out::of(&blob);
+        return Ok((blob, out));
+    };
+    let old = old.file.try_clone().map_err(Error::within(what))?;
+    let blob = ingest.blob(None)?;
+    let out = Out::unless(&blob, old);
+    Ok((blob, out))
 }
 
 /// What came through a pipe was hashed before anybody knew what it should be; and one member can be two layers.

@@ -90,7 +90,8 @@ impl Reading {
     pub(super) fn read(source: &dyn BlobSource, root: &Descriptor) -> Self {
         let facts = Facts {
             target: root.digest,
-            target_size: root.size,
+            // What has this digest has one size, whatever `index.json` says.
+            target_size: source.size(&root.digest).unwrap_or(root.size),
             media_type: root.media_type.clone(),
             image: None,
             complete: true,
