@@ -254,9 +254,8 @@ fn same_bytes(a: &Path, b: &Path) -> io::Result<bool> {
         return Ok(false);
     }
     let (mut of_a, mut of_b) = (vec![0; COMPARED], vec![0; COMPARED]);
-    let mut at = 0;
-    while at < len {
-        let size = usize::try_from(len - at).unwrap_or(COMPARED).min(COMPARED);
+    for at in (0..len).step_by(COMPARED) {
+        let size = usize::try_from(len.saturating_sub(at)).unwrap_or(COMPARED).min(COMPARED);
         let (of_a, of_b) =
             (of_a.get_mut(..size).unwrap_or_default(), of_b.get_mut(..size).unwrap_or_default());
         a.read_exact_at(of_a, at)?;
@@ -264,7 +263,6 @@ fn same_bytes(a: &Path, b: &Path) -> io::Result<bool> {
         if of_a != of_b {
             return Ok(false);
         }
-        at += size as u64;
     }
     Ok(true)
 }

@@ -28,8 +28,8 @@ pub(crate) fn seal(of: &str, record: &[u8]) -> Result<Vec<u8>, serde_json::Error
 /// The sum does not fit.
 pub(crate) fn unseal<'a>(of: &str, raw: &'a [u8]) -> Result<(&'a [u8], bool), &'static str> {
     let whole = raw.strip_suffix(b"\n").unwrap_or(raw);
-    let Some(end) = whole.iter().rposition(|byte| *byte == b'\n') else { return Ok((whole, false)) };
-    let (record, sum) = (whole.get(..end).unwrap_or_default(), whole.get(end + 1..).unwrap_or_default());
+    let mut lines = whole.rsplitn(2, |byte| *byte == b'\n');
+    let (Some(sum), Some(record)) = (lines.next(), lines.next()) else { return Ok((whole, false)) };
     let Ok(found) = serde_json::from_slice::<Seal>(sum) else { return Err("its sum cannot be read") };
     if found.sum == Seal::of(of, record).sum { Ok((record, true)) } else { Err("its sum does not fit") }
 }

@@ -9,10 +9,11 @@ use ply_image::{DiffId, Region};
 
 /// Bytes of a block: four of sum for each, and a small file costs no more than two to read.
 const BLOCK: usize = 16 << 10;
+/// The same, for places in a tar.
+const STEP: u64 = 16 << 10;
 /// What the file of sums begins with, its version last. Then come the DiffID, the length of the tar (u64) and the sums (u32), all
 /// little-endian; and at the end the sum of all before.
 const MAGIC: &[u8; 8] = b"plysums\x01";
-const HEADER: usize = 8 + 32 + 8;
 
 /// The CRC-32C of each block of a plain tar.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,10 +34,10 @@ impl Summing {
     /// The next bytes.
     pub(super) fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let room = BLOCK - within(self.len);
+            let room = BLOCK.saturating_sub(within(self.len));
             let (now, rest) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
             self.last = crc32c::crc32c_append(self.last, now);
-            self.len += now.len() as u64;
+            self.len = self.len.saturating_add(now.len() as u64);
             if within(self.len) == 0 {
                 self.sums.push(std::mem::take(&mut self.last));
             }
@@ -54,7 +55,7 @@ impl Summing {
 
 impl Sums {
     pub(super) fn to_bytes(&self, of: &DiffId) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEADER + self.sums.len() * 4 + 4);
+        let mut bytes = Vec::new();
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(of.0.as_bytes());
         bytes.extend_from_slice(&self.len.to_le_bytes());
@@ -72,8 +73,9 @@ impl Sums {
         let (len, sums) = rest.split_first_chunk::<8>()?;
         let len = u64::from_le_bytes(*len);
         let is_whole = magic == MAGIC && crc32c::crc32c(body) == u32::from_le_bytes(*sum);
-        let is_of =
-            Digest::from_bytes(*digest) == of.0 && sums.len() as u64 == len.div_ceil(BLOCK as u64) * 4;
+        let is_of = Digest::from_bytes(*digest) == of.0
+            && sums.len().is_multiple_of(4)
+            && (sums.len() as u64).div_ceil(4) == len.div_ceil(STEP);
         let sums = sums.chunks_exact(4).filter_map(|sum| Some(u32::from_le_bytes(sum.try_into().ok()?)));
         (is_whole && is_of).then(|| Self { len, sums: sums.collect() })
     }
@@ -91,19 +93,19 @@ impl Sums {
         let (mut done, mut edge) = (0, Vec::new());
         while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
             let at = offset.saturating_add(done as u64);
-            let start = at - within(at) as u64;
+            let start = at.saturating_sub(within(at) as u64);
             let left = usize::try_from(self.len.saturating_sub(start)).unwrap_or(usize::MAX);
             if at >= self.len {
                 break;
             }
             // As many blocks as fit, or one of which a part is wanted.
-            let whole = if rest.len() >= left { left } else { rest.len() / BLOCK * BLOCK };
+            let whole = if rest.len() >= left { left } else { rest.len().saturating_sub(rest.len() % BLOCK) };
             if start == at && whole > 0 {
                 let blocks = rest.get_mut(..whole).unwrap_or_default();
                 if !self.fill(plain, blocks, start)? {
                     return Ok(None);
                 }
-                done += whole;
+                done = done.saturating_add(whole);
             } else {
                 edge.resize(left.min(BLOCK), 0);
                 if !self.fill(plain, &mut edge, start)? {
@@ -112,7 +114,7 @@ impl Sums {
                 let part = edge.get(within(at)..).unwrap_or_default();
                 let n = part.len().min(rest.len());
                 rest.iter_mut().zip(part).for_each(|(to, from)| *to = *from);
-                done += n;
+                done = done.saturating_add(n);
             }
         }
         Ok(Some(done))
@@ -120,12 +122,12 @@ impl Sums {
 
     /// Reads whole blocks; says whether they are as they were.
     fn fill(&self, plain: &Region, blocks: &mut [u8], start: u64) -> io::Result<bool> {
-        match plain.file.read_exact_at(blocks, plain.offset + start) {
+        match plain.file.read_exact_at(blocks, plain.offset.saturating_add(start)) {
             // It was cut off since it was opened.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
             read => read?,
         }
-        let first = usize::try_from(start / BLOCK as u64).unwrap_or(usize::MAX);
+        let first = usize::try_from(start / STEP).unwrap_or(usize::MAX);
         let sums = self.sums.get(first..).unwrap_or_default();
         let chunks = blocks.chunks(BLOCK);
         Ok(sums.len() >= chunks.len() && chunks.zip(sums).all(|(block, sum)| crc32c::crc32c(block) == *sum))
@@ -134,7 +136,7 @@ impl Sums {
 
 /// How far into its block a place is.
 fn within(at: u64) -> usize {
-    usize::try_from(at % BLOCK as u64).unwrap_or(0)
+    usize::try_from(at % STEP).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ impl Out {
     fn write_next(&self, bytes: &[u8]) -> io::Result<()> {
         let at = self.at.load(Ordering::Relaxed);
         if self.is_old(bytes, at)? {
-            self.at.store(at + bytes.len() as u64, Ordering::Relaxed);
+            self.at.store(at.saturating_add(bytes.len() as u64), Ordering::Relaxed);
             return Ok(());
         }
         let file = self.file()?;
