@@ -88,7 +88,7 @@ fn containers(store: &Path) -> Vec<String> {
     let names = std::fs::read_dir(store.join("ply/container-names")).into_iter().flatten().flatten();
     let whole = names.filter(|name| {
         let container = name.path();
-        std::fs::read(container.join("config.json")).is_ok_and(|record| record.ends_with(b"}"))
+        std::fs::read(container.join("config.json")).is_ok_and(|record| record.ends_with(b"}\n"))
             && ["upper", "work"].iter().all(|part| container.join(part).is_dir())
     });
     let mut names: Vec<String> = whole.map(|name| name.file_name().into_string().unwrap()).collect();
@@ -175,7 +175,8 @@ impl Oracle {
     }
 }
 
-/// What lies below a folder. Containers are called by chance, and where work was done for one is swept by the next change of it.
+/// What lies below a folder. Containers are called by chance, and where work was done for one is swept by the next change of it;
+/// sums of a layer are kept by whoever hashes it first.
 fn paths(folder: &Path) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
     for path in crate::listing::all_paths(folder) {
@@ -183,7 +184,8 @@ fn paths(folder: &Path) -> BTreeMap<String, usize> {
             let by_chance = at == 2 && path.starts_with("ply/containers/");
             if by_chance { "ID" } else { part }
         });
-        if path.starts_with("ply/containers/") && path.contains("/work/") {
+        let is_work = path.starts_with("ply/containers/") && path.contains("/work/");
+        if is_work || path.starts_with("ply/sums") {
             continue;
         }
         *found.entry(parts.collect::<Vec<_>>().join("/")).or_insert(0) += 1;

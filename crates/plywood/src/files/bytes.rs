@@ -250,7 +250,8 @@ fn named_for_a_moment(folder: &Path) -> io::Result<File> {
 impl ReadAt for LayerBytes {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         if let Some(sums) = self.proven().map_err(io::Error::other)? {
-            let read = sums.read_at(self.plain().map_err(io::Error::other)?, buffer, offset)?;
+            let read = sums.read_at(self.plain().map_err(io::Error::other)?, buffer, offset);
+            let read = read.map_err(|e| refused(format!("layer {}", self.diff_id), e))?;
             return read.ok_or_else(|| io::Error::other(self.damaged_near(offset)));
         }
         let Region { file, offset: start, len } = self.plain().map_err(io::Error::other)?;
