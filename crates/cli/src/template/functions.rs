@@ -158,12 +158,33 @@ fn println<const RAW: bool>(args: &[Value]) -> Outcome {
     Ok(Value::String(text::sprintln::<RAW>(args)))
 }
 
+/// Digits after the point that can be asked for: the engine panics on more than `u16::MAX`.
+const MOST_DIGITS: usize = 10_000;
+
+/// Whether a format asks for more digits than that, itself or by an argument.
+fn is_too_precise(args: &[Value]) -> bool {
+    let Some((Value::String(format), rest)) = args.split_first() else { return false };
+    let is_long = |part: &str| {
+        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        let digits = part.get(..end).unwrap_or_default().trim_start_matches('0');
+        !digits.is_empty() && digits.parse::<usize>().map_or(true, |digits| digits > MOST_DIGITS)
+    };
+    let by_argument = |value: &Value| match value {
+        Value::Number(_) => is_long(&text::sprint::<true>(std::slice::from_ref(value))),
+        _ => false,
+    };
+    format.split('.').skip(1).any(is_long) || (format.contains(".*") && rest.iter().any(by_argument))
+}
+
 /// The engine's, with what it would print in another way than Go printed before.
 fn printf<const RAW: bool>(args: &[Value]) -> Outcome {
     let printable = |value: &Value| match text::is_foreign(value) {
         true => Value::String(text::operand::<RAW>(value)),
         false => value.clone(),
     };
+    if is_too_precise(args) {
+        return Err(problem(format!("error calling printf: more than {MOST_DIGITS} digits after the point")));
+    }
     funcs::printf(&args.iter().map(printable).collect::<Vec<_>>())
 }
 

@@ -61,6 +61,9 @@ fn limits_hold() {
         "the render would write more than the 16777216 bytes allowed",
     );
     check(r#"{{pad "x" 99999999 99999999}}"#, "error calling pad");
+    check(r#"{{printf "%.70000g" 1.5}}"#, "error calling printf");
+    check(r#"{{printf "%.*f" 70000 1.5}}"#, "error calling printf");
+    check(r#"{{printf "%.99999999999999999999g" 1.5}}"#, "error calling printf");
     check(r#"{{$s := .Os}}{{range 40}}{{$s = print $s $s}}{{end}}"#, "larger than the 16777216 allowed");
     check(r#"{{define "r"}}{{template "r" .}}{{end}}{{template "r" .}}"#, "maximum template nesting depth");
 }
