@@ -92,19 +92,34 @@ impl Goods {
 
 /// Builds the binary, linked statically, with no path of this machine in it.
 fn build(workspace: &Workspace) -> Outcome<PathBuf> {
+    let sysroot =
+        shell::capture(Command::new("rustc").args(["--print", "sysroot"]).current_dir(shell::root()))?;
     let home =
-        std::env::var("CARGO_HOME").ok().or_else(|| Some(format!("{}/.cargo", std::env::var("HOME").ok()?)));
-    let mut flags = format!(
-        "-Ctarget-feature=+crt-static --remap-path-prefix={}=plywood",
-        workspace.workspace_root.display()
-    );
-    if let Some(home) = home {
-        flags.push_str(&format!(" --remap-path-prefix={home}=cargo"));
+        std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
+    let home = home.map_err(|why| format!("neither CARGO_HOME nor HOME: {why}"))?;
+    let own = workspace.workspace_root.display().to_string();
+    // The last that fits counts: a workspace may lie below the others.
+    let paths = [(home.as_str(), "cargo"), (sysroot.trim(), "rust"), (own.as_str(), "plywood")];
+    let mut flags = "-Ctarget-feature=+crt-static".to_owned();
+    for (path, called) in paths {
+        flags.push_str(&format!(" --remap-path-prefix={path}={called}"));
     }
     let mut command =
         shell::cargo(["build", "--locked", "--release", "--package", "ply-cli", "--target", TARGET]);
     shell::run_shown(command.env("RUSTFLAGS", flags))?;
-    Ok(workspace.target_directory.join(TARGET).join("release/ply"))
+    let binary = workspace.target_directory.join(TARGET).join("release/ply");
+    names_no_path(&binary, &paths.map(|(path, _)| path))?;
+    Ok(binary)
+}
+
+/// What is handed out says nothing of where it was made.
+fn names_no_path(binary: &Path, paths: &[&str]) -> Outcome {
+    let bytes = fs::read(binary).map_err(|why| format!("reading {}: {why}", binary.display()))?;
+    let named = paths.iter().find(|path| bytes.windows(path.len()).any(|window| window == path.as_bytes()));
+    match named {
+        Some(path) => Err(format!("{} names {path}", binary.display())),
+        None => Ok(()),
+    }
 }
 
 fn tarball(goods: &Goods, scratch: &Path, folder: &Path) -> Outcome<String> {
