@@ -12,16 +12,6 @@ use crate::save::write_plain_layer;
 use crate::transfer::sniff;
 use crate::{Engine, Error};
 
-/// How a layer must be packed to travel as is wanted; `None`: it travels as it is stored.
-pub(crate) fn packing(
-    source: &dyn BlobSource,
-    blob: &Descriptor,
-    wanted: Encoding,
-) -> Result<Option<Encoding>, Error> {
-    let stored = stored(source, blob)?;
-    Ok((wanted.compression() != stored).then_some(wanted))
-}
-
 /// How a blob is compressed.
 pub(crate) fn stored(source: &dyn BlobSource, blob: &Descriptor) -> Result<Compression, Error> {
     sniff(&source.in_file(&blob.digest)?).map_err(Error::within(format!("blob {}", blob.digest)))

@@ -17,7 +17,7 @@ use super::documents::Small;
 use super::growing::{Growing, Grown, STEP};
 use crate::documents::Outgoing;
 use crate::new_image::layer_type;
-use crate::pack::{called, packing, stored};
+use crate::pack::{called, stored};
 use crate::transfer::{Budget, lock};
 use crate::watch::{Task, TaskProgress};
 use crate::workers::each;
@@ -113,12 +113,11 @@ impl Sending<'_> {
     }
 
     fn way(&self, layer: &Outgoing) -> Result<Way, Error> {
-        let encoding = match self.compress {
-            Some(wanted) => packing(self.source, &layer.blob, wanted)?,
-            None if stored(self.source, &layer.blob)? == Compression::None => Some(Encoding::GZIP),
-            None => None,
+        let encoding = match (self.compress, stored(self.source, &layer.blob)?) {
+            (None, Compression::None) => Encoding::GZIP,
+            (Some(wanted), stored) if wanted.compression() != stored => wanted,
+            _ => return Ok(Way::AsIs),
         };
-        let Some(encoding) = encoding else { return Ok(Way::AsIs) };
         let called = called(encoding);
         let twins = self.engine.store.twins(&layer.diff_id);
         Ok(Way::Packed(encoding, twins.into_iter().rev().find(|twin| twin.encoding == called)))

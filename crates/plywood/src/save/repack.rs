@@ -14,7 +14,7 @@ use ply_layer::Encoding;
 use super::{Options, Sources, omitted};
 use crate::documents::{Documents, Outgoing};
 use crate::new_image::layer_type;
-use crate::pack::packing;
+use crate::pack::stored;
 use crate::transfer::RegionReader;
 use crate::watch::{Task, TaskProgress};
 use crate::{Engine, Error};
@@ -41,7 +41,7 @@ impl Engine<'_> {
         let (mut blobs, mut packed) = (HashMap::new(), Vec::new());
         for layer in documents.iter().flat_map(Documents::layers) {
             if blobs.insert(layer.diff_id, layer.blob.clone()).is_none()
-                && packing(sources, &layer.blob, wanted)?.is_some()
+                && stored(sources, &layer.blob)? != wanted.compression()
             {
                 packed.push(layer);
             }
