@@ -25,22 +25,10 @@ fn high_water(child: &Child) -> Option<u64> {
 /// Runs it, and gives the time it had of all processors, its own code and the kernel for it: what `getrusage` says, by way of
 /// the shell. It must succeed. Of the two the kernel knows the sum exactly, and guesses which is which by its ticks.
 pub fn processor(command: &Command) -> Duration {
-    let mut timed = Command::new("bash");
+    let mut bash = Command::new("bash");
     // What the command itself says is not to be taken for the time.
-    timed
-        .args(["-c", r#"TIMEFORMAT="%U %S"; time "$@" >/dev/null 2>/dev/null"#, "bash"])
-        .arg(command.get_program());
-    timed.args(command.get_args());
-    for (key, value) in command.get_envs() {
-        match value {
-            Some(value) => timed.env(key, value),
-            None => timed.env_remove(key),
-        };
-    }
-    if let Some(folder) = command.get_current_dir() {
-        timed.current_dir(folder);
-    }
-    let ran = timed.env("LC_ALL", "C").stdin(Stdio::null()).output().unwrap();
+    bash.args(["-c", r#"TIMEFORMAT="%U %S"; time "$@" >/dev/null 2>/dev/null"#, "bash"]);
+    let ran = crate::under(bash, command).env("LC_ALL", "C").output().unwrap();
     assert!(ran.status.success(), "{command:?}: {}", ran.status);
     let text = String::from_utf8(ran.stderr).unwrap();
     let seconds = |part: &str| part.parse::<f64>().unwrap_or_else(|e| panic!("{command:?}: {text:?}: {e}"));

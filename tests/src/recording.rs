@@ -178,8 +178,7 @@ impl Recording {
     /// Runs a command in a folder, which must succeed, and tells what it changed below that.
     pub fn of(command: &Command, watched: &Path) -> Self {
         let trace = tempfile::NamedTempFile::new().unwrap();
-        let mut strace =
-            strace(command, &["-y", "-xx", "-s", "1000000000", "-o", trace.path().to_str().unwrap()]);
+        let mut strace = crate::strace_into(trace.path(), command, &["-y", "-xx", "-s", "1000000000"]);
         let ran: crate::Ran = strace.output().unwrap().into();
         assert_eq!(ran.code, Some(0), "{command:?}: {}", ran.stderr);
         let watched = watched.canonicalize().unwrap();
@@ -211,23 +210,6 @@ impl Recording {
     pub fn syncs(&self) -> Vec<usize> {
         (0..self.steps.len()).filter(|&at| matches!(self.steps[at], Step::Sync(_))).collect()
     }
-}
-
-/// The same command, run by `strace` with more arguments.
-pub fn strace(command: &Command, more: &[&str]) -> Command {
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq"]).args(more).arg("--").arg(command.get_program()).args(command.get_args());
-    for (key, value) in command.get_envs() {
-        match value {
-            Some(value) => strace.env(key, value),
-            None => strace.env_remove(key),
-        };
-    }
-    if let Some(folder) = command.get_current_dir() {
-        strace.current_dir(folder);
-    }
-    strace.stdin(std::process::Stdio::null());
-    strace
 }
 
 struct Reader<'a> {

@@ -3,20 +3,18 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use ply_tests::{Made, Ply, archive_of, binary, needs, tried};
+use ply_tests::{Made, Ply, archive_of, needs, strace_into, tried};
 
 use super::{ended, spawned};
 
 /// `ply`, stopped for a while at each call on a path.
 fn delayed(ply: &Ply, path: &Path, calls: &str, delay: &str, args: &[&str]) -> Child {
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-o"]).arg(ply.file("strace.log")).arg("-P").arg(path);
-    strace.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:{delay}"), "--"]);
-    strace.arg(binary()).args(args).current_dir(ply.folder()).env("PLY_STORE", ply.store());
-    spawned(&mut strace)
+    let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:{delay}"));
+    let more = ["-P", path.to_str().unwrap(), "-e", &trace, "-e", &inject];
+    spawned(&mut strace_into(&ply.file("strace.log"), &ply.command(args), &more))
 }
 
 /// Waits until something holds, or the other has ended, which is too late.

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use ply_tests::{Effort, Ply, Ran, listing, sha256};
+use ply_tests::{Effort, Ply, Ran, listing, sha256, under};
 
 /// How many classes of files there are, each damaged in its turn.
 const CLASSES: usize = 6;
@@ -50,16 +50,9 @@ fn questions(image: &str) -> Vec<Vec<String>> {
 
 /// Runs `ply` for a minute at most; it must not panic.
 pub fn run(ply: &Ply, args: &[impl AsRef<str>], told: &str) -> Ran {
-    let inner = ply.command(args.iter().map(AsRef::as_ref));
-    let mut command = Command::new("timeout");
-    command.args(["-k", "5", "60"]).arg(inner.get_program()).args(inner.get_args());
-    command.current_dir(ply.folder()).stdin(std::process::Stdio::null());
-    for (variable, value) in inner.get_envs() {
-        match value {
-            Some(value) => command.env(variable, value),
-            None => command.env_remove(variable),
-        };
-    }
+    let mut timeout = Command::new("timeout");
+    timeout.args(["-k", "5", "60"]);
+    let mut command = under(timeout, &ply.command(args.iter().map(AsRef::as_ref)));
     let output = command.output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();

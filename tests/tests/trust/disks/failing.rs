@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ply_tests::{Effort, Listing, Ply, Ran, binary, needs, output, tried};
+use ply_tests::{Effort, Listing, Ply, Ran, needs, output, strace_into, tried};
 
 use super::{furnished, kept, refused, unchanged};
 
@@ -29,12 +29,9 @@ const WRITES: [&str; 13] = [
 fn injected(ply: &Ply, args: &[&str], filter: &[&str], inject: &str) -> (Ran, Vec<String>) {
     let log = ply.file("strace.log");
     let calls = inject.split(':').next().unwrap();
-    let mut strace = Command::new("strace");
-    strace
-        .args(["-f", "-y", "-qq", "-e", &format!("trace={calls}"), "-e", &format!("inject={inject}"), "-o"])
-        .arg(&log);
-    strace.args(filter).arg("--").arg(binary()).args(args).current_dir(ply.folder());
-    let ran = strace.env("PLY_STORE", ply.store()).env("TZ", "UTC").output().unwrap().into();
+    let (trace, inject) = (format!("trace={calls}"), format!("inject={inject}"));
+    let more = [&["-y", "-e", &trace, "-e", &inject], filter].concat();
+    let ran = strace_into(&log, &ply.command(args), &more).output().unwrap().into();
     let calls = std::fs::read_to_string(&log).unwrap();
     (ran, calls.lines().filter(|call| call.contains("(INJECTED)")).map(str::to_owned).collect())
 }

@@ -1,8 +1,6 @@
 //! The archive around the images is never extracted: its members are looked up by their names, and nothing else.
 
-use std::process::Command;
-
-use ply_tests::{Guarded, Layout, Ply, Tarball, archive_of, feed, made, named, needs};
+use ply_tests::{Guarded, Layout, Ply, Tarball, archive_of, feed, made, named, needs, strace_into};
 
 use super::Case;
 use super::Verdict::{Contained, Refused};
@@ -83,10 +81,8 @@ fn nothing_is_made_outside_the_store() {
         let tar =
             image().folder("d/").file("d/e", vec![b'x'; 100_000]).symlink("l", "d/e").hard_link("h", "d/e");
         let archive = ply.write("a.tar", tar.finish());
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-qq", "-o"]).arg(ply.file("trace"));
-        strace.args(["-e", "trace=open,openat,openat2,creat,mkdir,mkdirat,link,linkat,symlink,symlinkat,mknod,mknodat,rename,renameat,renameat2"]);
-        strace.arg(ply_tests::binary()).args(["load", "-q"]).env("PLY_STORE", ply.store());
+        let calls = "trace=open,openat,openat2,creat,mkdir,mkdirat,link,linkat,symlink,symlinkat,mknod,mknodat,rename,renameat,renameat2";
+        let mut strace = strace_into(&ply.file("trace"), &ply.command(["load", "-q"]), &["-e", calls]);
         let ran =
             if pipe { feed(&mut strace, &archive) } else { strace.arg("-i").arg(&archive).output().unwrap() };
         assert!(ran.status.success());
