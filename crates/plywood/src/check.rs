@@ -10,7 +10,7 @@ use ply_store::{Catalog, Record};
 
 use crate::error::chain;
 use crate::select::{find, is_wanted, not_in};
-use crate::transfer::{Expected, Job, Origin, Out};
+use crate::transfer::{Expected, Job, Origin, Out, Walk};
 use crate::{Engine, Error};
 
 /// What a check found.
@@ -150,8 +150,7 @@ impl Engine<'_> {
                 expected: Expected { digest: layer.digest, diff_id: Some(layer.diff_id) },
                 stored: None,
                 plain: None,
-                is_layer: true,
-                indexes: None,
+                walk: Some(Walk::default()),
             });
             of.push(damage);
         }
@@ -306,8 +305,7 @@ impl Engine<'_> {
                 expected: Expected { digest: Some(digest), diff_id: need.diff_id },
                 stored: None,
                 plain: None,
-                is_layer: need.diff_id.is_some(),
-                indexes: None,
+                walk: need.diff_id.map(|_| Walk::default()),
             });
         }
         for (digest, result) in of.into_iter().zip(self.transfer_each(jobs)?) {
@@ -352,8 +350,7 @@ impl Engine<'_> {
                 },
                 stored,
                 plain,
-                is_layer,
-                indexes: None,
+                walk: is_layer.then(Walk::default),
             });
             blobs.push((blob, damage.digest));
         }

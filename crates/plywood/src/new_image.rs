@@ -15,7 +15,7 @@ use ply_store::Ingest;
 
 use crate::point::point;
 use crate::select::{Meant, descriptor};
-use crate::transfer::{Counter, Indexes, Out, sniff};
+use crate::transfer::{Counter, Indexes, Out, Walk, sniff};
 use crate::{Engine, Error};
 
 /// A transaction in which an image is made of others and of new layers. Nothing of others is collected while it lives.
@@ -117,11 +117,11 @@ impl<'a> NewImage<'a> {
         write: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
     ) -> Result<NewLayer, Error> {
         let blob = self.ingest.blob(None)?;
-        let indexes = Indexes::new(&self.ingest, None);
+        let indexes = Indexes::new(&self.ingest);
         let mut passing = Passing {
             out: Out::of(&blob),
             hasher: Hasher::new(),
-            counter: Counter::new(Some(&indexes)),
+            counter: Counter::new(Walk::incoming(None, &indexes)),
             progress,
             failed: None,
         };

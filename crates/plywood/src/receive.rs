@@ -15,7 +15,7 @@ use ply_layer::Compression;
 use ply_store::{Ingest, IngestBlob};
 use ply_tar::{Entries, Kind, TarError, Trailer};
 
-use crate::transfer::{BLOCK, Counter, Failure, Indexes, Moved, Out, lock, take};
+use crate::transfer::{BLOCK, Counter, Failure, Indexes, Moved, Out, Walk, lock, take};
 use crate::watch::TaskProgress;
 use crate::{Engine, Error};
 
@@ -101,7 +101,8 @@ impl Engine<'_> {
         let mut entries = Entries::new(stream, ply_archive::tar_limits());
         let mut received = Received { map: MemberMap::default(), held: Vec::new(), ended: false };
         let mut in_memory = 0_u64;
-        let indexes = Indexes::new(ingest, self.max_layer_size);
+        let indexes = Indexes::new(ingest);
+        let walk = Walk::incoming(self.max_layer_size, &indexes);
         let progress = TaskProgress::alone(self.watch, "archive", None);
         while let Some(entry) = entries.next_entry().map_err(ArchiveError::from)? {
             match entry.kind {
@@ -126,7 +127,7 @@ impl Engine<'_> {
                 entries.read_to_end(&mut bytes).map_err(unreadable(&name))?;
                 Held::Small(bytes)
             } else {
-                take_blob(ingest, &indexes, &mut entries, entry.size, &name, &progress)?
+                take_blob(ingest, walk, &mut entries, entry.size, &name, &progress)?
             };
             received.map.file(&entry.path, received.held.len())?;
             received.held.push(held);
@@ -170,7 +171,7 @@ fn drain(rest: &mut impl Read, progress: &dyn Progress) -> Result<(), Error> {
 /// is no error: nobody may want it.
 fn take_blob(
     ingest: &Ingest,
-    indexes: &Indexes<'_>,
+    walk: Walk<'_>,
     content: &mut (impl Read + Send),
     size: u64,
     name: &str,
@@ -178,11 +179,10 @@ fn take_blob(
 ) -> Result<Held, Error> {
     let blob = ingest.blob(Some(size)).map_err(Error::within(name))?;
     let out = Out::of(&blob);
-    let taken =
-        take(content, size, Some(&out), Some(indexes), progress).map_err(|failure| match failure {
-            Failure::Read(error) => unreadable(name)(error),
-            failure => failure.at(name),
-        })?;
+    let taken = take(content, size, Some(&out), walk, progress).map_err(|failure| match failure {
+        Failure::Read(error) => unreadable(name)(error),
+        failure => failure.at(name),
+    })?;
     Ok(Held::Large(Box::new(Large {
         path: blob.path().to_owned(),
         blob: Mutex::new(Some(blob)),
@@ -255,7 +255,7 @@ impl Members for Received {
                     path: crate::error::shown(&member.name),
                     source,
                 };
-                let moved = small(bytes, None).map_err(failed)?;
+                let moved = small(bytes, Walk::default()).map_err(failed)?;
                 Ok((moved.diff_id, moved.facts.plain))
             }
         }
@@ -263,11 +263,11 @@ impl Members for Received {
 }
 
 /// What a small layer is.
-pub(crate) fn small(bytes: &[u8], indexes: Option<&Indexes<'_>>) -> io::Result<Moved> {
+pub(crate) fn small(bytes: &[u8], walk: Walk<'_>) -> io::Result<Moved> {
     let compression = Compression::detect(bytes.get(..Compression::PREFIX.min(bytes.len())).unwrap_or(bytes));
     let mut plain =
         ply_layer::decoder(compression, bytes, &ply_layer::Limits::default()).map_err(io::Error::other)?;
-    let (mut hasher, mut counter) = (Hasher::new(), Counter::new(indexes));
+    let (mut hasher, mut counter) = (Hasher::new(), Counter::new(walk));
     let mut block = vec![0; BLOCK];
     loop {
         let n = plain.read(&mut block)?;

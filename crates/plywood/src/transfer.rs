@@ -21,7 +21,7 @@ use ply_store::LayerFacts;
 pub(crate) use budget::Budget;
 use copy::head;
 pub(crate) use copy::{RegionReader, sniff};
-pub(crate) use counter::{Counter, Indexes, content_of};
+pub(crate) use counter::{Counter, Indexes, Walk, content_of};
 pub(crate) use inflate::{Failure, Inflated, Outs, Plain, inflate};
 pub(crate) use origin::Origin;
 #[cfg(feature = "registry")]
@@ -61,10 +61,8 @@ pub(crate) struct Job<'a> {
     pub(crate) stored: Option<Out>,
     /// Where the plain bytes go, for one that is compressed.
     pub(crate) plain: Option<Out>,
-    /// Whether it is a layer, whose headers are walked to count its content.
-    pub(crate) is_layer: bool,
-    /// Where the index of a layer goes.
-    pub(crate) indexes: Option<&'a Indexes<'a>>,
+    /// How its headers are walked, if it is a layer.
+    pub(crate) walk: Option<Walk<'a>>,
 }
 
 /// What a blob turned out to be.
@@ -107,7 +105,7 @@ impl Engine<'_> {
         let (mut plain, mut packed) = (Vec::new(), Vec::new());
         for (at, job) in jobs.into_iter().enumerate() {
             // A blob that is no layer is only what its digest says.
-            if !job.is_layer {
+            if job.walk.is_none() {
                 plain.push((at, job));
                 continue;
             }
@@ -178,8 +176,8 @@ fn inflate_one(
     let from = job.from.open()?;
     let head = head(&from).map_err(Error::within(job.what.clone()))?;
     let _share = budget.take_for(&head);
-    let outs =
-        Outs { stored: job.stored.as_ref(), plain: Plain::Out(job.plain.as_ref()), indexes: job.indexes };
+    let walk = job.walk.unwrap_or_default();
+    let outs = Outs { stored: job.stored.as_ref(), plain: Plain::Out(job.plain.as_ref()), walk };
     let moved = inflate(RegionReader::new(&from), compression, outs, progress);
     let moved = moved.map_err(|e| e.at(&job.what))?.verified(&job.what, job.expected)?;
     Ok(moved)

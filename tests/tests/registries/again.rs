@@ -21,6 +21,21 @@ fn an_unchanged_tag_costs_one_question() {
     assert_eq!(journey.liar.requests(), ["HEAD /v2/app/manifests/1 200"]);
 }
 
+/// A layer that came with another image is as large as before.
+#[test]
+fn a_layer_that_is_here_is_still_too_large() {
+    let journey = Journey::new();
+    journey.comes("app:1", &journey.liar.image("app", "1", &[layer("a")]));
+    let larger = journey.liar.image("larger", "1", &[layer("a"), layer("b")]);
+    let name = journey.liar.name("larger:1");
+    let ran = journey.run(["pull", "--max-layer-size", "1k", &name]);
+    assert_eq!(ran.code, Some(1), "{}{}", ran.text(), ran.stderr);
+    assert!(ran.stderr.contains("layer 1 of 2") && ran.stderr.contains("1024"), "{}", ran.stderr);
+    // What is up to date brings no layer.
+    journey.ok(["pull", "--max-layer-size", "1k", &journey.liar.name("app:1")]);
+    journey.comes("larger:1", &larger);
+}
+
 /// By a digest nobody need be asked, also when the registry is gone; and it has no tag.
 #[test]
 fn by_digest() {

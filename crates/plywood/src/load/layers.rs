@@ -11,7 +11,7 @@ use super::read_blob;
 use crate::error::Lacking;
 use crate::new_image::layer_type;
 use crate::receive::{Received, small};
-use crate::transfer::{Expected, Indexes, Job, Moved, Origin, Out, layer_place, verify};
+use crate::transfer::{Expected, Indexes, Job, Moved, Origin, Out, Walk, layer_place, verify};
 use crate::{Engine, Error};
 
 impl Engine<'_> {
@@ -24,8 +24,8 @@ impl Engine<'_> {
         chosen: &[Choice<'_>],
     ) -> Result<Layers, Error> {
         let mut layers = Layers::default();
-        let indexes = Indexes::new(ingest, self.max_layer_size);
-        let mut jobs = Jobs::new(&indexes);
+        let indexes = Indexes::new(ingest);
+        let mut jobs = Jobs::new(Walk::incoming(self.max_layer_size, &indexes));
         let mut missing = Vec::new();
         for choice in chosen {
             for image in &choice.images {
@@ -90,8 +90,7 @@ impl Engine<'_> {
                 expected: Expected { digest: Some(blob.digest), diff_id: Some(layer.diff_id) },
                 stored: None,
                 plain: out,
-                is_layer: true,
-                indexes: None,
+                walk: Some(Walk::up_to(self.max_layer_size)),
             };
             jobs.push((job, plain, layer.diff_id, blob.clone()));
         }
@@ -148,7 +147,7 @@ impl Layers {
 
 /// Blobs to be brought in from where they lie, each member once.
 struct Jobs<'a> {
-    indexes: &'a Indexes<'a>,
+    walk: Walk<'a>,
     jobs: Vec<Job<'a>>,
     /// Of each job: the member, if it is a layer; and its blob, unless the store has it.
     blobs: Vec<(Option<String>, Option<IngestBlob>)>,
@@ -157,9 +156,9 @@ struct Jobs<'a> {
 }
 
 impl<'a> Jobs<'a> {
-    fn new(indexes: &'a Indexes<'a>) -> Self {
+    fn new(walk: Walk<'a>) -> Self {
         let (jobs, blobs, small, seen) = Default::default();
-        Self { indexes, jobs, blobs, small, seen }
+        Self { walk, jobs, blobs, small, seen }
     }
 
     fn add(
@@ -187,8 +186,7 @@ impl<'a> Jobs<'a> {
             expected: Expected { digest: layer.digest, diff_id: Some(layer.diff_id) },
             stored: Some(stored),
             plain: None,
-            is_layer: true,
-            indexes: (!is_indexed).then_some(self.indexes),
+            walk: Some(if is_indexed { Walk::up_to(self.walk.longest) } else { self.walk }),
         });
         self.blobs.push((Some(member.name.clone()), Some(blob)));
         Ok(())
@@ -205,7 +203,7 @@ impl<'a> Jobs<'a> {
         let bytes = archive.members.read(member, member.size)?;
         let blob = ingest.blob(None)?;
         blob.write(&bytes).map_err(Error::within(what))?;
-        let moved = small(&bytes, Some(self.indexes)).map_err(Error::within(what))?;
+        let moved = small(&bytes, self.walk).map_err(Error::within(what))?;
         self.small.push((member.name.clone(), moved, blob));
         Ok(())
     }
@@ -245,8 +243,7 @@ impl<'a> Jobs<'a> {
             expected: Expected { digest: Some(digest), diff_id: None },
             stored: Some(stored),
             plain: None,
-            is_layer: false,
-            indexes: None,
+            walk: None,
         });
         self.blobs.push((None, Some(blob)));
         Ok(())

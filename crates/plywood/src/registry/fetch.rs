@@ -15,7 +15,7 @@ use ply_registry::{Bytes, Download, Place, RegistryError, Repository, download};
 use ply_store::{Ingest, IngestBlob};
 use rustix::fs::{Advice, fadvise};
 
-use crate::transfer::{Budget, Expected, Indexes, Moved, WRITE_BACK, lock, refused, take};
+use crate::transfer::{Budget, Expected, Indexes, Moved, WRITE_BACK, Walk, lock, refused, take};
 use crate::watch::{Task, TaskProgress};
 use crate::workers::each;
 use crate::{Engine, Error};
@@ -115,7 +115,8 @@ impl Engine<'_> {
                 Download::new(layer.blob.digest, layer.blob.size, place, progress)
             })
             .collect();
-        let indexes = Indexes::new(ingest, self.max_layer_size);
+        let indexes = Indexes::new(ingest);
+        let walk = Walk::incoming(self.max_layer_size, &indexes);
         let budget = Budget::inflating();
         let whole: Vec<_> = blobs.into_iter().map(|blob| Mutex::new(Some(blob))).collect();
         let numbers: Vec<usize> = (0..absent.len()).collect();
@@ -138,7 +139,7 @@ impl Engine<'_> {
                         Some(error) if !matches!(error, Error::Interrupted) && download.is_whole() => {}
                         Some(_) => return Ok(()),
                     }
-                    let moved = match arrive(layer, download, &indexes, &budget) {
+                    let moved = match arrive(layer, download, walk, &budget) {
                         Ok(moved) => moved,
                         Err(error) => {
                             lock(&failed).get_or_insert(error);
@@ -163,12 +164,7 @@ impl Engine<'_> {
 }
 
 /// Reads a layer while it comes, and checks it.
-fn arrive(
-    layer: &Absent,
-    download: &Download<'_>,
-    indexes: &Indexes<'_>,
-    budget: &Budget,
-) -> Result<Moved, Error> {
+fn arrive(layer: &Absent, download: &Download<'_>, walk: Walk<'_>, budget: &Budget) -> Result<Moved, Error> {
     let failed = |error: Error| match download.failure() {
         Some(RegistryError::Interrupted) => Error::Interrupted,
         Some(cause) => cause.into(),
@@ -181,8 +177,7 @@ fn arrive(
     let _share = budget.take_for(&head);
     let stream = Cursor::new(head).chain(reader);
     let expected = Expected { digest: Some(layer.blob.digest), diff_id: Some(layer.diff_id) };
-    let taken =
-        take(stream, layer.blob.size, None, Some(indexes), &()).map_err(|e| failed(e.at(&layer.what)))?;
+    let taken = take(stream, layer.blob.size, None, walk, &()).map_err(|e| failed(e.at(&layer.what)))?;
     // What did not come says more than what its absence did to the rest.
     if let Some(cause) = download.failure() {
         return Err(cause.into());

@@ -7,7 +7,7 @@ use ply_image::{BlobSource, Descriptor, DiffId, Image};
 use ply_store::Catalog;
 
 use super::fetch::Absent;
-use crate::transfer::{Expected, Job, Origin, layer_place};
+use crate::transfer::{Expected, Job, Origin, Walk, layer_place};
 use crate::{Engine, Error};
 
 /// Where a layer is.
@@ -65,6 +65,10 @@ impl Layers {
                 (false, Some(other)) if any => Layer::Dressed(Box::new(other.clone())),
                 (false, _) => Layer::Absent,
             };
+            if let Some(facts) = catalog.layer(&diff_id) {
+                let walk = Walk::up_to(engine.max_layer_size);
+                walk.allow(facts.plain).map_err(Error::within(what.clone()))?;
+            }
             self.known.insert(blob.digest, (diff_id, found.clone()));
             match found {
                 Layer::Absent => self.absent.push(Absent { blob, diff_id, what }),
@@ -85,8 +89,7 @@ impl Layers {
                 expected: Expected { digest: Some(blob.digest), diff_id: Some(*diff_id) },
                 stored: None,
                 plain: None,
-                is_layer: true,
-                indexes: None,
+                walk: Some(Walk::up_to(engine.max_layer_size)),
             })
         });
         let jobs = jobs.collect::<Result<Vec<_>, Error>>()?;

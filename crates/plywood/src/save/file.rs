@@ -10,7 +10,7 @@ use ply_archive::Source;
 use ply_image::BlobSource;
 
 use super::Saving;
-use crate::transfer::{Expected, Job, Origin, Out};
+use crate::transfer::{Expected, Job, Origin, Out, Walk};
 use crate::{Engine, Error};
 
 pub(super) fn write(engine: &Engine<'_>, saving: &Saving, path: &Path) -> Result<(), Error> {
@@ -115,8 +115,7 @@ fn write_at_places(engine: &Engine<'_>, saving: &Saving, file: &Arc<File>) -> Re
             expected: Expected { digest: Some(digest), diff_id },
             stored: if diff_id.is_none() { out() } else { None },
             plain: if diff_id.is_some() { out() } else { None },
-            is_layer: diff_id.is_some(),
-            indexes: None,
+            walk: diff_id.map(|_| Walk::default()),
         });
     }
     let lens: Vec<u64> =

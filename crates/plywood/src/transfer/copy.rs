@@ -35,7 +35,7 @@ pub(super) struct Stop;
 
 impl<'a> Copy<'a> {
     pub(super) fn new(at: usize, job: Job<'a>, watch: &'a dyn Watch) -> Self {
-        let counter = job.is_layer.then(|| Counter::new(job.indexes));
+        let counter = job.walk.map(Counter::new);
         Self { at, job, reader: None, counter, failed: None, moved: None, watch }
     }
 

@@ -16,30 +16,45 @@ const ROOM: u64 = 100_000;
 #[derive(Debug)]
 pub(crate) struct Indexes<'a> {
     ingest: &'a Ingest,
-    /// Bytes of a layer's plain tar, at most.
-    longest: u64,
     room: AtomicU64,
 }
 
 impl<'a> Indexes<'a> {
-    /// Of layers up to a length, where somebody set one.
-    pub(crate) fn new(ingest: &'a Ingest, longest: Option<u64>) -> Self {
-        Self { ingest, longest: longest.unwrap_or(u64::MAX), room: AtomicU64::new(ROOM) }
-    }
-
-    /// Whether a layer may be so long.
-    pub(crate) fn allow(&self, plain: u64) -> Result<(), TarError> {
-        if plain <= self.longest {
-            return Ok(());
-        }
-        let (asked, limit, what) =
-            (plain, self.longest, "the length of the layer's plain tar, as far as it was read,");
-        Err(TarError::Limit { offset: 0, member: String::new(), what, asked, limit })
+    pub(crate) fn new(ingest: &'a Ingest) -> Self {
+        Self { ingest, room: AtomicU64::new(ROOM) }
     }
 
     fn take(&self) -> bool {
         let left = |room: u64| room.checked_sub(1);
         self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok()
+    }
+}
+
+/// How the headers of a layer are walked while its bytes go past: to count its content, always.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Walk<'a> {
+    /// Bytes of the plain tar, at most, where somebody set a limit.
+    pub(crate) longest: Option<u64>,
+    /// Where its index goes, if it has none.
+    pub(crate) indexes: Option<&'a Indexes<'a>>,
+}
+
+impl<'a> Walk<'a> {
+    /// Of a layer that comes in, and of which an index is wanted.
+    pub(crate) fn incoming(longest: Option<u64>, indexes: &'a Indexes<'a>) -> Self {
+        Self { longest, indexes: Some(indexes) }
+    }
+
+    /// Of a layer that has its index, or needs none.
+    pub(crate) fn up_to(longest: Option<u64>) -> Self {
+        Self { longest, indexes: None }
+    }
+
+    /// Whether it may be so long.
+    pub(crate) fn allow(&self, plain: u64) -> Result<(), TarError> {
+        let Some(limit) = self.longest.filter(|longest| plain > *longest) else { return Ok(()) };
+        let what = "the length of the layer's plain tar, as far as it was read,";
+        Err(TarError::Limit { offset: 0, member: String::new(), what, asked: plain, limit })
     }
 }
 
@@ -83,26 +98,26 @@ pub(crate) struct Counter<'a> {
     content: u64,
     /// Bytes of the tar so far.
     plain: u64,
-    indexes: Option<&'a Indexes<'a>>,
+    walk: Walk<'a>,
     drawing: Option<Drawing<'a>>,
 }
 
 impl<'a> Counter<'a> {
-    pub(crate) fn new(indexes: Option<&'a Indexes<'a>>) -> Self {
+    pub(crate) fn new(walk: Walk<'a>) -> Self {
         let draw = |into| Drawing { reader: Reader::new(Source(0), 0), taken: 0, into };
         Self {
             walker: Walker::new(Limits::default()),
             content: 0,
             plain: 0,
-            indexes,
-            drawing: indexes.map(draw),
+            walk,
+            drawing: walk.indexes.map(draw),
         }
     }
 
     /// The next bytes of the tar.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), TarError> {
         self.plain = self.plain.saturating_add(bytes.len() as u64);
-        self.indexes.map_or(Ok(()), |indexes| indexes.allow(self.plain))?;
+        self.walk.allow(self.plain)?;
         let (content, drawing) = (&mut self.content, &mut self.drawing);
         self.walker.push(bytes, |entry| {
             *content = content.saturating_add(content_of(entry));

@@ -8,7 +8,7 @@ use ply_digest::{Digest, Hasher, Progress, update_many};
 use ply_image::DiffId;
 use ply_layer::{Compression, Limits, decoder};
 
-use super::{BLOCK, Counter, Expected, Indexes, Moved, Out};
+use super::{BLOCK, Counter, Expected, Moved, Out, Walk};
 use crate::Error;
 
 /// Buffers of each kind on their way between the threads: enough that neither waits for the other's hiccups.
@@ -30,14 +30,14 @@ pub(crate) struct Outs<'a> {
     pub(crate) stored: Option<&'a Out>,
     /// Where they go plain.
     pub(crate) plain: Plain<'a>,
-    /// Where an index of them goes.
-    pub(crate) indexes: Option<&'a Indexes<'a>>,
+    /// What they are asked.
+    pub(crate) walk: Walk<'a>,
 }
 
 impl<'a> Outs<'a> {
     /// They go plain to one place, and nowhere else.
-    pub(crate) const fn plain(plain: Plain<'a>) -> Self {
-        Self { stored: None, plain, indexes: None }
+    pub(crate) fn plain(plain: Plain<'a>) -> Self {
+        Self { stored: None, plain, walk: Walk::default() }
     }
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn inflate(
     outs: Outs<'_>,
     progress: &dyn Progress,
 ) -> Result<Inflated, Failure> {
-    let Outs { stored, plain, indexes } = outs;
+    let Outs { stored, plain, walk } = outs;
     let (to_hasher, blocks) = sync_channel(2 * BUFFERS);
     let (raw_back, raw_free) = sync_channel(BUFFERS);
     let (plain_back, plain_free) = sync_channel(BUFFERS);
@@ -117,7 +117,7 @@ pub(crate) fn inflate(
     std::thread::scope(|scope| {
         let hashing = std::thread::Builder::new()
             .name("hash".to_owned())
-            .spawn_scoped(scope, move || hash(blocks, plain, Counter::new(indexes), [raw_back, plain_back]))
+            .spawn_scoped(scope, move || hash(blocks, plain, Counter::new(walk), [raw_back, plain_back]))
             .map_err(Failure::Read)?;
         let mut tee = Tee {
             inner: raw,
@@ -130,7 +130,7 @@ pub(crate) fn inflate(
             free: raw_free,
             failed: None,
         };
-        let inflated = inflate_blocks(&mut tee, compression, &to_hasher, &plain_free, indexes);
+        let inflated = inflate_blocks(&mut tee, compression, &to_hasher, &plain_free, walk);
         let failed = tee.failed.take();
         // The hasher ends when nobody can send it anything any more.
         drop((tee, to_hasher, plain_free));
@@ -149,9 +149,9 @@ fn inflate_blocks(
     compression: Compression,
     to_hasher: &SyncSender<Block>,
     free: &Receiver<Vec<u8>>,
-    indexes: Option<&Indexes<'_>>,
+    walk: Walk<'_>,
 ) -> io::Result<()> {
-    let inflated = send_plain(tee, compression, to_hasher, free, indexes);
+    let inflated = send_plain(tee, compression, to_hasher, free, walk);
     while tee.failed.is_none() && !tee.ended {
         tee.advance()?;
     }
@@ -163,7 +163,7 @@ fn send_plain(
     compression: Compression,
     to_hasher: &SyncSender<Block>,
     free: &Receiver<Vec<u8>>,
-    indexes: Option<&Indexes<'_>>,
+    walk: Walk<'_>,
 ) -> io::Result<()> {
     let mut plain = decoder(compression, tee, &Limits::default()).map_err(io::Error::other)?;
     let mut sent = 0_u64;
@@ -173,7 +173,7 @@ fn send_plain(
         block.truncate(n);
         sent = sent.saturating_add(n as u64);
         // What inflates without end is not inflated to its end.
-        indexes.map_or(Ok(()), |indexes| indexes.allow(sent))?;
+        walk.allow(sent)?;
         if n == 0 || to_hasher.send(Block::Plain(block)).is_err() {
             break;
         }

@@ -8,7 +8,7 @@ use ply_image::DiffId;
 use ply_layer::Compression;
 use ply_tar::TarError;
 
-use super::{BLOCK, Counter, Failure, Indexes, Inflated, Moved, Out, Outs, Plain, inflate};
+use super::{BLOCK, Counter, Failure, Inflated, Moved, Out, Outs, Plain, Walk, inflate};
 
 /// From this size on a stream is hashed on another thread than it is read and written on.
 const THREAD: u64 = 1 << 20;
@@ -23,16 +23,16 @@ pub(crate) fn take(
     stream: impl Read + Send,
     size: u64,
     stored: Option<&Out>,
-    indexes: Option<&Indexes<'_>>,
+    walk: Walk<'_>,
     progress: &dyn Progress,
 ) -> Result<Inflated, Failure> {
     let buffered = BufReader::with_capacity(BLOCK, stream);
     let (compression, reader) = ply_layer::sniff(buffered).map_err(Failure::Read)?;
     match compression {
-        Compression::None if size < THREAD => copy_here(reader, stored, Counter::new(indexes), progress),
-        Compression::None => copy(reader, stored, Counter::new(indexes), progress),
+        Compression::None if size < THREAD => copy_here(reader, stored, Counter::new(walk), progress),
+        Compression::None => copy(reader, stored, Counter::new(walk), progress),
         compression => {
-            let outs = Outs { stored, plain: Plain::Out(None), indexes };
+            let outs = Outs { stored, plain: Plain::Out(None), walk };
             inflate(reader, compression, outs, progress)
         }
     }

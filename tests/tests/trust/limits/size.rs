@@ -37,6 +37,20 @@ fn a_layer_over_what_is_allowed() {
     }
 }
 
+/// That it came once, when nobody minded, is no leave for the next time.
+#[test]
+fn a_layer_that_is_here_already_is_asked_too() {
+    let ply = Ply::new();
+    let path = ply.write("archive", &archive_of(&image(), "app:1").finish());
+    ply.ok(["load", "-q", "-i", path.to_str().unwrap()]);
+    for input in Input::BOTH {
+        let ran = ply.load(input, &path, &["-q", "--max-layer-size", "200k"]);
+        assert_eq!((ran.code, ran.text()), (Some(1), ""), "{input:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains("204800"), "{input:?}: {}", ran.stderr);
+    }
+    ply.ok(["inspect", "app:1"]);
+}
+
 /// What docs/limits.md names is there by that name.
 #[test]
 fn limits_have_names() {
