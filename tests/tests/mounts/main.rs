@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use ply_tests::{
     Filesystem, Layout, Made, Mounted, Ply, Ran, Tarball, archive_of, gzip, made, mounts_images, named,
@@ -98,6 +99,8 @@ fn what_is_mounted_is_what_is_unpacked() {
         layout.list(named(manifest, NAME, "docker.io/library/app:1")).tar().finish()
     })
     .unwrap();
+    // A file that changed in the last two seconds cannot be told from one that changes again: no index of it is kept.
+    std::thread::sleep(Duration::from_millis(3100));
     for (ply, what) in [
         (&plain, "app:1"),
         (&plain, &*image().hex()),
@@ -114,7 +117,7 @@ fn what_is_mounted_is_what_is_unpacked() {
         ply.ok(["unpack", what, "unpacked"]);
         let unpacked = Filesystem::on_disk(&ply.file("unpacked"));
         assert!(unpacked.entries.len() > 12, "{what}");
-        // The index is made, and then found; of what is not loaded it is made again.
+        // The index is made, and then found.
         for round in 0..2 {
             let mounted = Mounted::image(ply, &[what], "on");
             let differences = unpacked.differences(&Filesystem::on_disk(mounted.path()));
@@ -126,7 +129,7 @@ fn what_is_mounted_is_what_is_unpacked() {
         assert_eq!(records(ply), [] as [PathBuf; 0], "{what}");
     }
     let unions = |ply: &Ply| fs::read_dir(ply.store().join("ply/unions")).into_iter().flatten().count();
-    assert_eq!((unions(&plain), unions(&packed), unions(&unloaded)), (2, 1, 0));
+    assert_eq!((unions(&plain), unions(&packed), unions(&unloaded)), (2, 1, 4));
     // One index serves a union whatever its layers were stored as.
     let of = |ply: &Ply| {
         let chain = ply.ok(["layers", "--json", "app:1"]);
