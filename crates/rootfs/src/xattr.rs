@@ -38,9 +38,10 @@ pub(crate) fn set(target: &Target<'_>, name: &[u8], value: &[u8]) -> rustix::io:
     }
 }
 
-/// All attributes of what a name in a directory is, sorted.
+/// All attributes of what a name in a directory is, or without a name of the directory itself, sorted.
 pub(crate) fn all(directory: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<Vec<Xattr>> {
-    let path = magic(directory, name);
+    // A path that ends at the descriptor is a link itself, which these calls do not follow.
+    let path = magic(directory, if name.is_empty() { b"." } else { name });
     // A buffer of no bytes would ask for the length.
     let mut names = vec![0; 1 << 10];
     let len = loop {

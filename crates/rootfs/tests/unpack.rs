@@ -52,6 +52,7 @@ fn everything_comes_out_as_it_is() {
         &[("security.capability", capability), ("user.a", b""), ("user.b", b"\0\xff")];
     made.file("ping", "x", with(owned(0o755, 1000, 0), xattrs));
     made.dir("with", with(meta(0o755), &[("user.of", b"directory")]));
+    made.tree.get_mut(Tree::ROOT).unwrap().metadata = with(owned(0o1775, 5, 6), &[("user.of", b"all")]);
     for workers in [1, 2, 7] {
         check(&made, &Options { workers: NonZeroUsize::new(workers), ..Options::default() });
     }

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Made, chain, device, everything, is_root, listing, meta, owned, told, unreadable};
+use common::{Made, chain, device, everything, is_root, listing, meta, owned, told, unreadable, with};
 use ply_rootfs::{Options, RootfsError, Scan, Style, Upper, scan};
 use ply_tree::{Kind, Tree};
 
@@ -46,6 +46,7 @@ fn tree() -> Made {
     made.file("large", vec![1; 2 << 20], owned(0o400, 1000, 0));
     made.dir("home", owned(0o550, 0, 100));
     made.dir("home/below", owned(0, 7, 8));
+    made.tree.get_mut(Tree::ROOT).unwrap().metadata = with(owned(0o755, 7, 8), &[("user.of", b"all")]);
     made.file("home/below/file", "x", meta(0o644));
     // The first name of a file in a directory that cannot be read, the second in one that comes later.
     made.dir("noread", meta(0o311));
