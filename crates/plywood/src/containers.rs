@@ -12,8 +12,7 @@ mod tarball;
 
 use std::path::Path;
 
-use ply_digest::Digest;
-use ply_image::{ChainId, Document, Platform, Timestamp, chain_ids};
+use ply_image::{Platform, Timestamp};
 use ply_overlay::Stack;
 use ply_reference::IdPrefix;
 use ply_rootfs::Upper;
@@ -272,17 +271,6 @@ impl Engine<'_> {
             Some(_) => Ok(lock?),
             None => Err(Error::NoSuchContainer { wanted: container.name.clone() }),
         }
-    }
-
-    /// The containers that were made from an image, and the chains of layers that they keep.
-    pub(crate) fn users_of(&self, image: &Digest) -> Result<(Vec<Container>, Vec<ChainId>), Error> {
-        let (mut users, mut chains) = (Vec::new(), Vec::new());
-        for container in self.containers()? {
-            let config = Document::<ply_image::Config>::read(&self.store, &container.image_id)?;
-            chains.extend(chain_ids(&config.value.rootfs.diff_ids));
-            users.extend((container.image_id == *image).then_some(container));
-        }
-        Ok((users, chains))
     }
 }
 

@@ -8,7 +8,7 @@ use ply_image::{Image, Timestamp};
 use ply_reference::{Pattern, Reference};
 use ply_store::{Brief, Catalog, Record};
 
-use crate::select::{Which, find, packed_view, parse_canonical};
+use crate::select::{Found, Which, find, packed_view, parse_canonical};
 use crate::{Engine, Error};
 
 /// One line of the list: a name and the image it names, or an image without a name.
@@ -63,6 +63,16 @@ impl Engine<'_> {
     pub fn list_ids(&self, filter: &Filter) -> Result<Vec<Digest>, Error> {
         let catalog = self.store.catalog()?;
         Ok(self.sifted(&catalog, filter)?.iter().map(|brief| brief.id).collect())
+    }
+
+    /// The entries of [`list`](Self::list).
+    pub(crate) fn listed(&self, catalog: &Catalog, filter: &Filter) -> Result<Vec<Found>, Error> {
+        let found = |record: Record| {
+            let by_name = record.name.as_deref().and_then(parse_canonical);
+            Found { facts: record.facts, by_name, which: Which::Host }
+        };
+        let briefs = self.sifted(catalog, filter)?;
+        Ok(briefs.iter().filter_map(|brief| catalog.record(brief.at)).map(found).collect())
     }
 
     fn sifted<'c>(&self, catalog: &'c Catalog, filter: &Filter) -> Result<Vec<Brief<'c>>, Error> {

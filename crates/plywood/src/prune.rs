@@ -4,9 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use ply_digest::Digest;
 use ply_reference::Reference;
+use ply_store::Catalog;
 
-use crate::list::{Filter, Row};
-use crate::remove::Removed;
+use crate::list::Filter;
+use crate::remove::{Removal, Removed};
+use crate::select::Found;
 use crate::{Engine, Error};
 
 /// What to prune.
@@ -45,43 +47,50 @@ impl Engine<'_> {
             let bytes = if options.dry_run { would() } else { self.store.drop_derived()? };
             return Ok(Pruned { bytes, ..Pruned::default() });
         }
-        let rows = self.list(&options.filter)?;
-        let kept = newest(&rows, options.keep);
+        let catalog = self.store.catalog()?;
+        let going = self.going(&catalog, options)?;
+        if options.dry_run {
+            return self.would_prune(&catalog, &going);
+        }
+        drop(catalog);
+        let mut removed = Vec::new();
+        if !going.is_empty() {
+            // Chosen once more, in the change that removes them: meanwhile somebody may have given one a name, or moved a name.
+            removed = self.store.edit(|names, catalog| {
+                let going = self.going(catalog, options)?;
+                let mut removal = Removal::new(self, names, catalog);
+                going.iter().map(|found| removal.take(found, true)).collect::<Result<Vec<_>, Error>>()
+            })?;
+        }
+        let bytes = self.store.collect()?.bytes;
+        Ok(Pruned { removed, bytes })
+    }
+
+    /// The entries that go, in the order of a list.
+    fn going(&self, catalog: &Catalog, options: &Options) -> Result<Vec<Found>, Error> {
+        let listed = self.listed(catalog, &options.filter)?;
+        let kept = newest(&listed, options.keep);
         let all = options.all || options.keep.is_some();
         let containers = self.containers()?.into_iter().map(|container| container.image_id);
         let mounts = self.store.mounts()?.into_iter().map(|mount| mount.image_id);
         let used: HashSet<Digest> = containers.chain(mounts).collect();
-        let going: Vec<&Row> = rows
-            .iter()
-            .filter(|row| !used.contains(&row.id))
-            .filter(|row| match &row.name {
-                Some(name) => all && !kept.contains(name),
-                None => true,
-            })
-            .collect();
-        if options.dry_run {
-            return self.would_prune(&going);
-        }
-        let mut pruned = Pruned::default();
-        for row in going {
-            let wanted = row.name.as_ref().map_or_else(|| row.id.to_string(), Reference::canonical);
-            match self.remove(&wanted, true) {
-                // Another manifest of it went, and the image with it.
-                Err(Error::NoSuchImage { .. }) => {}
-                other => pruned.removed.push(other?),
-            }
-        }
-        let collected = self.store.collect()?;
-        pruned.bytes = pruned.removed.iter().map(|r| r.bytes).fold(collected.bytes, u64::saturating_add);
-        Ok(pruned)
+        let goes = |found: &Found| {
+            let is_used = found.facts.image.as_ref().is_some_and(|image| used.contains(&image.id));
+            let is_wanted = found.by_name.as_ref().is_some_and(|name| !all || kept.contains(name));
+            !is_used && !is_wanted
+        };
+        Ok(listed.into_iter().filter(goes).collect())
     }
 
     /// The bytes only what goes reaches, and what is reached by nothing already; of what was derived, too.
-    fn would_prune(&self, going: &[&Row]) -> Result<Pruned, Error> {
-        let catalog = self.store.catalog()?;
+    fn would_prune(&self, catalog: &Catalog, going: &[Found]) -> Result<Pruned, Error> {
         let names: HashSet<String> =
-            going.iter().filter_map(|r| Some(r.name.as_ref()?.canonical())).collect();
-        let nameless: HashSet<Digest> = going.iter().filter(|r| r.name.is_none()).map(|r| r.id).collect();
+            going.iter().filter_map(|found| Some(found.by_name.as_ref()?.canonical())).collect();
+        let nameless: HashSet<Digest> = going
+            .iter()
+            .filter(|found| found.by_name.is_none())
+            .filter_map(|found| Some(found.facts.image.as_ref()?.id))
+            .collect();
         let goes = |record: &ply_store::Record| match &record.name {
             Some(name) => names.contains(name),
             None => record.facts.image.as_ref().is_some_and(|i| nameless.contains(&i.id)),
@@ -111,9 +120,12 @@ impl Engine<'_> {
             .saturating_add(self.store.left_over());
         let removed = going
             .iter()
-            .map(|row| Removed {
-                untagged: row.name.iter().map(Reference::familiar).collect(),
-                deleted: if row.name.is_none() { vec![row.id] } else { Vec::new() },
+            .map(|found| Removed {
+                untagged: found.by_name.iter().map(Reference::familiar).collect(),
+                deleted: match (&found.by_name, &found.facts.image) {
+                    (None, Some(image)) => vec![image.id],
+                    _ => Vec::new(),
+                },
                 ..Removed::default()
             })
             .collect();
@@ -121,12 +133,13 @@ impl Engine<'_> {
     }
 }
 
-/// The newest names of each repository. The rows come newest first.
-fn newest(rows: &[Row], keep: Option<usize>) -> HashSet<Reference> {
+/// The newest names of each repository. What is listed comes newest first.
+fn newest(listed: &[Found], keep: Option<usize>) -> HashSet<Reference> {
     let Some(keep) = keep else { return HashSet::new() };
     let mut counts: HashMap<String, usize> = HashMap::new();
-    rows.iter()
-        .filter_map(|row| row.name.as_ref())
+    listed
+        .iter()
+        .filter_map(|found| found.by_name.as_ref())
         .filter(|name| {
             let count = counts.entry(name.name().canonical()).or_insert(0);
             *count = (*count).saturating_add(1);

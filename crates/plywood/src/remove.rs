@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use ply_digest::Digest;
-use ply_image::{ChainId, DiffId, chain_ids};
+use ply_image::{ChainId, Config, DiffId, Document, chain_ids};
 use ply_reference::{Query, Reference};
-use ply_store::{Catalog, Facts, Names, Record};
+use ply_store::{Catalog, Container, Facts, Names, Record};
 
 use crate::select::{Found, find, parse_canonical};
 use crate::{Engine, Error};
@@ -34,29 +34,10 @@ impl Engine<'_> {
         let (mut removed, candidates) = self.store.edit(|names, catalog| {
             let found = find(catalog, wanted)?;
             refuse_digest(wanted, catalog, &found)?;
-            let mut removed = Removed::default();
-            let entries: Vec<Record> = entries_of(catalog, &found.facts);
-            let gone = found.by_name.is_none() || entries.len() <= 1;
-            let (users, kept) = match &found.facts.image {
-                Some(image) if gone => self.users_of(&image.id)?,
-                _ => Default::default(),
-            };
-            if let Some(user) = users.first().filter(|_| !force) {
-                return Err(in_use(&found, &user.id.short()));
-            }
-            match &found.by_name {
-                Some(name) => untag(names, &mut removed, name, &found.facts),
-                None => untag_all(names, &mut removed, &entries, force)?,
-            }
-            let mut candidates = Vec::new();
-            if gone {
-                let targets: HashSet<Digest> = entries.iter().map(|r| r.facts.target).collect();
-                for target in &targets {
-                    names.remove_target(target);
-                }
-                removed.deleted = deleted(catalog, &found.facts, &targets, kept);
-                candidates = targets.iter().flat_map(|target| catalog.blobs(target)).collect();
-            }
+            let mut removal = Removal::new(self, names, catalog);
+            let removed = removal.take(&found, force)?;
+            let candidates: Vec<Digest> =
+                removal.gone.iter().flat_map(|target| catalog.blobs(target)).collect();
             Ok::<_, Error>((removed, candidates))
         })?;
         self.collect_into(&mut removed, &candidates)?;
@@ -72,6 +53,94 @@ impl Engine<'_> {
             removed.bytes = collected.bytes;
         }
         Ok(())
+    }
+}
+
+/// Images that go, one after the other, in one change of the names.
+pub(crate) struct Removal<'a> {
+    engine: &'a Engine<'a>,
+    names: &'a mut Names,
+    /// As it was before the first of them.
+    catalog: &'a Catalog,
+    /// Targets that are gone, with all of their names.
+    gone: HashSet<Digest>,
+    /// Once they are asked for.
+    containers: Option<Vec<User>>,
+}
+
+/// A container, and the chains of layers that it keeps.
+struct User {
+    container: Container,
+    chains: Vec<ChainId>,
+}
+
+impl<'a> Removal<'a> {
+    pub(crate) fn new(engine: &'a Engine<'a>, names: &'a mut Names, catalog: &'a Catalog) -> Self {
+        Self { engine, names, catalog, gone: HashSet::new(), containers: None }
+    }
+
+    /// Takes a name away; with its last name, or where it was found without one, the image.
+    ///
+    /// # Errors
+    /// It has several names, or a container was made from it, and it is not forced.
+    pub(crate) fn take(&mut self, found: &Found, force: bool) -> Result<Removed, Error> {
+        let mut removed = Removed::default();
+        let entries: Vec<Record> = self.entries_of(&found.facts);
+        if found.by_name.is_some() && entries.len() > 1 {
+            self.untag(&mut removed, found);
+            return Ok(removed);
+        }
+        let image = found.facts.image.as_ref().map(|image| image.id);
+        let users = self.users()?;
+        let user = users.iter().find(|user| Some(user.container.image_id) == image).filter(|_| !force);
+        if let Some(user) = user {
+            return Err(in_use(found, &user.container.id.short()));
+        }
+        let kept = users.iter().flat_map(|user| user.chains.iter().copied()).collect();
+        match &found.by_name {
+            Some(_) => self.untag(&mut removed, found),
+            None => untag_all(self.names, &mut removed, &entries, force)?,
+        }
+        for target in entries.iter().map(|record| record.facts.target) {
+            self.names.remove_target(&target);
+            self.gone.insert(target);
+        }
+        removed.deleted = deleted(self.catalog, &found.facts, &self.gone, kept);
+        Ok(removed)
+    }
+
+    fn untag(&mut self, removed: &mut Removed, found: &Found) {
+        if let Some(name) = &found.by_name {
+            untag(self.names, removed, name, &found.facts);
+        }
+    }
+
+    /// Every entry for the same image that is still there: by ID, since several manifests may hold it.
+    fn entries_of(&self, facts: &Facts) -> Vec<Record> {
+        let is_there = |record: &Record| match &record.name {
+            Some(name) => self.names.get(name).is_some_and(|target| target.digest == record.facts.target),
+            None => !self.gone.contains(&record.facts.target),
+        };
+        entries_of(self.catalog, facts).into_iter().filter(is_there).collect()
+    }
+
+    fn users(&mut self) -> Result<&[User], Error> {
+        if self.containers.is_none() {
+            self.containers = Some(self.engine.users()?);
+        }
+        Ok(self.containers.as_deref().unwrap_or_default())
+    }
+}
+
+impl Engine<'_> {
+    /// All containers, and what they keep.
+    fn users(&self) -> Result<Vec<User>, Error> {
+        let user = |container: Container| {
+            let config = Document::<Config>::read(&self.store, &container.image_id)?;
+            let chains = chain_ids(&config.value.rootfs.diff_ids);
+            Ok(User { container, chains })
+        };
+        self.containers()?.into_iter().map(user).collect()
     }
 }
 

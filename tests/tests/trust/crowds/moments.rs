@@ -181,6 +181,42 @@ fn between_names_and_blobs() {
     );
 }
 
+/// What `prune` chose for want of a name or a container may have one when it comes to remove it.
+#[test]
+fn between_choice_and_removal() {
+    if !needs(&[("strace", "strace")]) {
+        return;
+    }
+    let moments: [(&[&str], &[&str], &str); 2] = [
+        (&["prune", "-f"], &["load", "-q", "-i", "old.tar", "--tag", "kept:1"], "kept:1"),
+        (&["prune", "-a", "-f"], &["create", "--name", "late", "new:1"], "new:1"),
+    ];
+    for (prune, meanwhile, stays) in moments {
+        let (ply, _) = sharing();
+        ply.ok(["rm", "ct"]);
+        ply.ok(["load", "-q", "-i", "new.tar"]);
+        // The old one has no name any more.
+        ply.ok(["tag", "new:1", "old:1"]);
+        let lock = ply.store().canonicalize().unwrap().join("ply/index.lock");
+        let log = ply.file("strace.log");
+        let mut child = delayed(&ply, &lock, "openat", "delay_exit=400000", prune);
+        until("the lock of the names", &mut child, || {
+            std::fs::read_to_string(&log).is_ok_and(|log| log.contains("openat("))
+        });
+        ply.ok(meanwhile.iter());
+        let ran = ended("prune", child);
+        assert_eq!(ran.code, Some(0), "{prune:?}: {}", ran.stderr);
+        assert!(!ran.text().is_empty() && !ran.text().contains(stays), "{prune:?}: {}", ran.text());
+        assert!(ply.ok(["cat", stays, "/etc/motd"]).len() > 2, "{prune:?}: {}", ran.text());
+        ply.ok(["check"]);
+    }
+    tried(
+        "a name or a container that comes between the choice of prune and the removal",
+        2,
+        "the image stays",
+    );
+}
+
 /// Who waits for a lock says for whom in the end; the one who has it is not disturbed.
 #[test]
 fn who_waits_too_long() {
