@@ -29,7 +29,7 @@ impl Store {
         if !self.layout.index().exists() {
             return Ok(Collected::default());
         }
-        let _lock = lock::take(&self.layout.lock(), Mode::Exclusive)?;
+        let _lock = lock::take_in_turn(&self.layout.lock(), &self.layout.private())?;
         let catalog = Catalog::load(self, &read_index(&self.layout)?)?;
         let reached = catalog.reached(self)?;
         // Else names could come back, after a power cut, whose blobs do not.

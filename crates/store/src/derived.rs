@@ -10,7 +10,7 @@ use ply_digest::Digest;
 use ply_image::DiffId;
 
 use crate::error::io as io_error;
-use crate::lock::{self, Mode};
+use crate::lock;
 use crate::{Store, StoreError};
 
 /// A file that can be made again.
@@ -159,7 +159,7 @@ impl Store {
         if !self.keeps_derived() {
             return Ok(0);
         }
-        let _lock = lock::take(&self.layout.lock(), Mode::Exclusive)?;
+        let _lock = lock::take_in_turn(&self.layout.lock(), &self.layout.private())?;
         let mut freed = 0_u64;
         for DerivedFile { path, size, .. } in self.derived() {
             match fs::remove_file(&path) {

@@ -1,5 +1,8 @@
 //! Two locks: `ply/lock`, shared while blobs are used and exclusive to collect; `ply/index.lock`, exclusive from
 //! reading `index.json` again to its rename. No lock outlives a command.
+//!
+//! Who waits for `ply/lock` alone holds the folder `ply` meanwhile, and whoever comes to share the lock lets him go first for a
+//! moment: among many who share it there would always be one more.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -15,6 +18,10 @@ use crate::error::io as io_error;
 /// How long a lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long who comes to share a lock lets another go first. Not for ever: the other may wait for somebody who waits for us, as
+/// a save does that is piped into a load.
+const COURTESY: Duration = Duration::from_secs(3);
+
 /// A lock that is held until this is dropped.
 #[derive(Debug)]
 #[must_use = "dropping it gives the lock back"]
@@ -29,16 +36,34 @@ pub(crate) enum Mode {
 
 /// Takes a lock, waiting up to thirty seconds. Its file is made where there is none.
 pub(crate) fn take(path: &Path, mode: Mode) -> Result<Lock, StoreError> {
-    wait(open(path).map_err(io_error("open", path))?, path, mode)
+    wait(open(path).map_err(io_error("open", path))?, path, mode, Instant::now())
 }
 
-/// The same on a folder, which must be there.
-pub(crate) fn take_folder(path: &Path, mode: Mode) -> Result<Lock, StoreError> {
-    wait(File::open(path).map_err(io_error("open", path))?, path, mode)
-}
-
-fn wait(file: File, path: &Path, mode: Mode) -> Result<Lock, StoreError> {
+/// Takes a lock alone that many share. They see that somebody waits by the lock on this folder.
+pub(crate) fn take_in_turn(path: &Path, turn: &Path) -> Result<Lock, StoreError> {
     let started = Instant::now();
+    let folder = File::open(turn).map_err(io_error("open", turn))?;
+    let _turn = wait(folder, turn, Mode::Exclusive, started)?;
+    wait(open(path).map_err(io_error("open", path))?, path, Mode::Exclusive, started)
+}
+
+/// Waits a moment while somebody has this turn.
+pub(crate) fn give_way(turn: &Path) {
+    let Ok(folder) = File::open(turn) else { return };
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    while matches!(try_flock(&folder, Mode::Shared), Ok(false)) && started.elapsed() < COURTESY {
+        std::thread::sleep(pause);
+        pause = pause.saturating_mul(2).min(Duration::from_millis(50));
+    }
+}
+
+/// Takes a lock on a folder, which must be there.
+pub(crate) fn take_folder(path: &Path, mode: Mode) -> Result<Lock, StoreError> {
+    wait(File::open(path).map_err(io_error("open", path))?, path, mode, Instant::now())
+}
+
+fn wait(file: File, path: &Path, mode: Mode, started: Instant) -> Result<Lock, StoreError> {
     let mut pause = Duration::from_millis(1);
     while !try_flock(&file, mode).map_err(io_error("lock", path))? {
         if started.elapsed() > PATIENCE {

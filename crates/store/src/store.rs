@@ -1,6 +1,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::catalog::Catalog;
 use crate::error::io as io_error;
@@ -68,10 +69,14 @@ impl Store {
     /// # Errors
     /// Another process collects for longer than thirty seconds.
     pub fn hold(&self) -> Result<Hold, StoreError> {
+        // Who holds one already would keep waiting the one whom he lets go first.
+        if HOLDS.load(Ordering::Relaxed) == 0 {
+            lock::give_way(&self.layout.private());
+        }
         match lock::take(&self.layout.lock(), Mode::Shared) {
-            Ok(lock) => Ok(Hold { lock: Some(lock) }),
+            Ok(lock) => Ok(Hold::new(Some(lock))),
             // Nobody can collect in a store where no lock can be made.
-            Err(StoreError::Io { source, .. }) if unlockable(&source) => Ok(Hold { lock: None }),
+            Err(StoreError::Io { source, .. }) if unlockable(&source) => Ok(Hold::new(None)),
             Err(e) => Err(e),
         }
     }
@@ -188,12 +193,28 @@ impl Store {
     }
 }
 
+/// Holds in this process, of any store.
+static HOLDS: AtomicUsize = AtomicUsize::new(0);
+
 /// Keeps blobs from being collected while it lives.
 #[derive(Debug)]
 #[must_use = "dropping it lets blobs be collected"]
 pub struct Hold {
     #[expect(dead_code, reason = "held for its drop")]
     lock: Option<Lock>,
+}
+
+impl Hold {
+    fn new(lock: Option<Lock>) -> Self {
+        HOLDS.fetch_add(1, Ordering::Relaxed);
+        Self { lock }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        HOLDS.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 pub(crate) fn unlockable(error: &io::Error) -> bool {

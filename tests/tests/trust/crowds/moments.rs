@@ -134,6 +134,45 @@ fn under_a_reader_that_is_slow() {
     );
 }
 
+/// Who comes to read lets go first who waits to collect: else there is always one more.
+#[test]
+fn who_waits_to_collect_has_his_turn() {
+    let ply = Ply::new();
+    let layer = ply_tests::Tarball::new().file("large", vec![b'x'; 1 << 20]).finish();
+    ply.write("old.tar", archive_of(&ply_tests::made(vec![layer]), "old:1").finish());
+    ply.ok(["load", "-q", "-i", "old.tar"]);
+    let expected = ply.run(["save", "old:1"]).stdout;
+    // Each has more to say than a pipe holds, and stays while nobody reads.
+    let reader = || {
+        let mut child = spawned(&mut ply.command(["save", "old:1"]));
+        let out = child.stdout.take().unwrap();
+        (child, out)
+    };
+    let (first, mut out) = reader();
+    let mut found = vec![0; 1000];
+    out.read_exact(&mut found).unwrap();
+    let mut prune = spawned(&mut ply.command(["prune", "-f"]));
+    let turn = File::open(ply.store().join("ply")).unwrap();
+    until("prune waits", &mut prune, || {
+        let shared = rustix::fs::FlockOperation::NonBlockingLockShared;
+        let is_waiting = rustix::fs::flock(&turn, shared).is_err();
+        rustix::fs::flock(&turn, rustix::fs::FlockOperation::Unlock).unwrap();
+        is_waiting
+    });
+    let (second, mut late) = reader();
+    std::thread::sleep(Duration::from_millis(300));
+    out.read_to_end(&mut found).unwrap();
+    assert_eq!(ended("the first reader", first).code, Some(0));
+    assert!(found == expected);
+    // The second one has not been read yet.
+    assert_eq!(ended("prune", prune).code, Some(0));
+    found.clear();
+    late.read_to_end(&mut found).unwrap();
+    assert_eq!(ended("the second reader", second).code, Some(0));
+    assert!(found == expected);
+    tried("a collection that waits while readers come", 1, "has its turn before them");
+}
+
 /// Between the names and the blobs that they lead to, nothing is taken from whoever looks.
 #[test]
 fn between_names_and_blobs() {
