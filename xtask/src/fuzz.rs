@@ -52,7 +52,13 @@ pub(crate) fn run(args: &[&str]) -> Outcome {
             Err(why) => faults.push(why),
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+    if !faults.is_empty() {
+        return Err(faults.join("\n"));
+    }
+    if settings.keep {
+        chosen.iter().try_for_each(|target| target.keep(&programs.join(target.name)))?;
+    }
+    Ok(())
 }
 
 /// Builds the targets; gives the folder they are in.

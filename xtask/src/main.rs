@@ -59,8 +59,8 @@ const TASKS: [Task; 11] = [
     },
     Task {
         name: "fuzz",
-        takes: "[--seconds N] [--only TARGET] [--jobs N] [--input FILE]",
-        does: "the fuzz targets, each for a while; --input: one input again",
+        takes: "[--seconds N] [--only TARGET] [--jobs N] [--keep] [--input FILE]",
+        does: "the fuzz targets, each for a while; --keep: what they find, for the next; --input: one input again",
         run: fuzz::run,
     },
     Task {

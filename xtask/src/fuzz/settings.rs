@@ -13,14 +13,20 @@ pub(super) struct Settings<'a> {
     pub(super) only: Option<&'a str>,
     /// An input to run once, in place of fuzzing.
     pub(super) input: Option<&'a Path>,
+    /// Whether what is found worth keeping goes into `fuzz/corpora`, for the next one to begin with.
+    pub(super) keep: bool,
 }
 
 impl<'a> Settings<'a> {
     pub(super) fn parse(args: &[&'a str]) -> Outcome<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let mut settings = Self { seconds: 60, jobs: cores.min(2), only: None, input: None };
+        let mut settings = Self { seconds: 60, jobs: cores.min(2), only: None, input: None, keep: false };
         let mut args = args.iter();
         while let Some(&option) = args.next() {
+            if option == "--keep" {
+                settings.keep = true;
+                continue;
+            }
             let value = *args.next().ok_or_else(|| format!("{option} wants a value"))?;
             let number = || value.parse().ok().filter(|number| *number > 0);
             let not_a_number = || format!("{option} wants a number over 0, not {value}");
@@ -32,7 +38,9 @@ impl<'a> Settings<'a> {
                 }
                 "--only" => settings.only = Some(value),
                 "--input" => settings.input = Some(Path::new(value)),
-                _ => return Err(format!("takes --seconds, --jobs, --only and --input, not {option}")),
+                _ => {
+                    return Err(format!("takes --seconds, --jobs, --only, --input and --keep, not {option}"));
+                }
             }
         }
         Ok(settings)
@@ -51,6 +59,7 @@ mod tests {
         };
         check(&["--seconds", "10", "--jobs", "1"], Some((10, 1, None)));
         check(&["--jobs", "1", "--only", "tar"], Some((60, 1, Some("tar"))));
+        check(&["--keep", "--jobs", "1", "--only", "tar"], Some((60, 1, Some("tar"))));
         check(&["--seconds"], None);
         check(&["--seconds", "0"], None);
         check(&["--jobs", "x"], None);

@@ -59,13 +59,49 @@ impl Target {
         folder().join("seeds").join(self.name)
     }
 
+    /// What earlier runs found worth keeping, each input the smallest that reaches what it reaches.
+    fn archive(&self) -> PathBuf {
+        shell::root().join(format!("fuzz/corpora/{}.tar.gz", self.name))
+    }
+
+    /// The same, taken out.
+    fn kept(&self) -> PathBuf {
+        folder().join("kept").join(self.name)
+    }
+
     /// Writes what it begins with, and makes the folder of what it will find worth keeping.
     pub(super) fn plant(&self, program: &Path) -> Outcome {
         for folder in [self.corpus(), folder().join("found"), folder().join("log")] {
-            fs::create_dir_all(&folder).map_err(|why| format!("making {}: {why}", folder.display()))?;
+            make_folder(&folder)?;
+        }
+        emptied(&self.kept())?;
+        if self.archive().is_file() {
+            let mut take_out = Command::new("tar");
+            shell::run(take_out.arg("-C").arg(self.kept()).arg("-xzf").arg(self.archive()))?;
         }
         let mut command = Command::new(program);
         shell::run(command.env(SANITIZER.0, SANITIZER.1).arg(self.name).arg(self.seeds()))
+    }
+
+    /// Keeps what reaches anything: of all that is known, the fewest and shortest inputs.
+    pub(super) fn keep(&self, program: &Path) -> Outcome {
+        let merged = folder().join("merged").join(self.name);
+        emptied(&merged)?;
+        let log = folder().join("log").join(format!("{}-merge", self.name));
+        let log = File::create(&log).map_err(|why| format!("writing {}: {why}", log.display()))?;
+        let mut command = self.command(program);
+        command.args(["-set_cover_merge=1", &format!("-max_len={}", self.longest)]).arg(&merged);
+        shell::run(command.args([self.kept(), self.corpus()]).stderr(log))?;
+        let archive = self.archive();
+        make_folder(archive.parent().unwrap_or(&archive))?;
+        let same = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--mode=644"];
+        // Under another name as long as it is not whole.
+        let beside = archive.with_extension("new");
+        let mut pack = Command::new("tar");
+        pack.args(same).arg("--directory").arg(&merged).args(["--use-compress-program=gzip -9n", "-cf"]);
+        pack.arg(&beside).args(names(&merged)?);
+        shell::run(&mut pack)?;
+        fs::rename(&beside, &archive).map_err(|why| format!("writing {}: {why}", archive.display()))
     }
 
     fn command(&self, program: &Path) -> Command {
@@ -91,7 +127,7 @@ impl Target {
             let file = shell::root().join(format!("fuzz/dictionaries/{name}.dict"));
             command.arg(format!("-dict={}", file.display()));
         }
-        command.arg(self.corpus()).arg(self.seeds()).stderr(file);
+        command.args([self.corpus(), self.seeds(), self.kept()]).stderr(file);
         let result = shell::run(&mut command);
         let bytes = fs::read(&log).map_err(|why| format!("reading {}: {why}", log.display()))?;
         let text = String::from_utf8_lossy(&bytes);
@@ -122,6 +158,23 @@ impl Target {
         let mut command = self.command(program);
         shell::run(command.env("RUST_BACKTRACE", "1").arg(input))
     }
+}
+
+fn make_folder(folder: &Path) -> Outcome {
+    fs::create_dir_all(folder).map_err(|why| format!("making {}: {why}", folder.display()))
+}
+
+fn emptied(folder: &Path) -> Outcome {
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(|why| format!("removing {}: {why}", folder.display()))?;
+    }
+    make_folder(folder)
+}
+
+/// The names in a folder.
+fn names(folder: &Path) -> Outcome<Vec<std::ffi::OsString>> {
+    let failed = |why| format!("reading {}: {why}", folder.display());
+    fs::read_dir(folder).map_err(failed)?.map(|entry| Ok(entry.map_err(failed)?.file_name())).collect()
 }
 
 /// The file that the driver wrote the input into.

@@ -41,7 +41,7 @@ fn a_layer_over_what_is_allowed() {
 #[test]
 fn a_layer_that_is_here_already_is_asked_too() {
     let ply = Ply::new();
-    let path = ply.write("archive", &archive_of(&image(), "app:1").finish());
+    let path = ply.write("archive", archive_of(&image(), "app:1").finish());
     ply.ok(["load", "-q", "-i", path.to_str().unwrap()]);
     for input in Input::BOTH {
         let ran = ply.load(input, &path, &["-q", "--max-layer-size", "200k"]);
