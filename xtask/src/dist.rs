@@ -7,7 +7,7 @@ mod elf;
 
 use crate::scratch::Scratch;
 use crate::workspace::Workspace;
-use crate::{Outcome, shell};
+use crate::{Outcome, folder, shell};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &[&str]) -> Outcome {
     };
     let workspace = Workspace::read()?;
     let folder = workspace.target_directory.join("dist");
-    emptied(&folder)?;
+    folder::emptied(&folder)?;
     let scratch = Scratch::new(&workspace.target_directory, "dist-scratch")?;
     let goods = Goods::make(&workspace, scratch.path())?;
     let mut made =
@@ -71,22 +71,12 @@ impl Goods {
         )?;
         let (man, completions) = (scratch.join("man"), scratch.join("completions"));
         shell::run(Command::new(&binary).arg("man").arg(&man))?;
-        make_folder(&completions)?;
+        folder::make(&completions)?;
         for (shell, _) in SHELLS {
             let script = shell::capture(Command::new(&binary).args(["completion", shell]))?;
             write(&completions.join(shell), script.as_bytes())?;
         }
         Ok(Self { version, binary, time: time.trim().to_owned(), man, completions })
-    }
-
-    /// The root of a tree that is handed out, its times those of the commit.
-    fn pack(&self, root: &Path, archive: &Path) -> Outcome {
-        let folder = root.parent().unwrap_or(root);
-        let name = root.file_name().unwrap_or_default();
-        let mtime = format!("--mtime=@{}", self.time);
-        let same =
-            ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--format=ustar", &mtime, "-czf"];
-        shell::run(Command::new("tar").arg("-C").arg(folder).args(same).arg(archive).arg(name))
     }
 }
 
@@ -126,7 +116,7 @@ fn tarball(goods: &Goods, scratch: &Path, folder: &Path) -> Outcome<String> {
     let name = format!("ply-{}-x86_64-linux", goods.version);
     let root = scratch.join(&name);
     put(&goods.binary, &root.join("ply"), 0o755)?;
-    for page in files(&goods.man)? {
+    for page in folder::files(&goods.man)? {
         put(&page, &root.join("man").join(page.file_name().unwrap_or_default()), 0o644)?;
     }
     for (shell, _) in SHELLS {
@@ -136,7 +126,7 @@ fn tarball(goods: &Goods, scratch: &Path, folder: &Path) -> Outcome<String> {
         put(&shell::root().join(text), &root.join(text), 0o644)?;
     }
     let archive = format!("{name}.tar.gz");
-    goods.pack(&root, &folder.join(&archive))?;
+    folder::pack(&root, &goods.time, &folder.join(&archive))?;
     Ok(archive)
 }
 
@@ -172,26 +162,6 @@ fn works(goods: &Goods, scratch: &Path) -> Outcome {
     Err(format!("the static binary lists other images than it loaded: {listed}"))
 }
 
-fn emptied(folder: &Path) -> Outcome {
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(|why| format!("removing {}: {why}", folder.display()))?;
-    }
-    make_folder(folder)
-}
-
-fn make_folder(folder: &Path) -> Outcome {
-    fs::create_dir_all(folder).map_err(|why| format!("making {}: {why}", folder.display()))
-}
-
-/// The files of a folder, sorted.
-fn files(folder: &Path) -> Outcome<Vec<PathBuf>> {
-    let failed = |why| format!("reading {}: {why}", folder.display());
-    let entries = fs::read_dir(folder).map_err(failed)?;
-    let mut files = entries.map(|entry| Ok(entry.map_err(failed)?.path())).collect::<Outcome<Vec<_>>>()?;
-    files.sort();
-    Ok(files)
-}
-
 fn write(path: &Path, bytes: &[u8]) -> Outcome {
     fs::write(path, bytes).map_err(|why| format!("writing {}: {why}", path.display()))
 }
@@ -199,7 +169,7 @@ fn write(path: &Path, bytes: &[u8]) -> Outcome {
 /// Copies a file into a tree that is handed out, with these permissions.
 fn put(from: &Path, to: &Path, mode: u32) -> Outcome {
     if let Some(folder) = to.parent() {
-        make_folder(folder)?;
+        folder::make(folder)?;
     }
     fs::copy(from, to).map_err(|why| format!("copying {} to {}: {why}", from.display(), to.display()))?;
     let permissions = fs::Permissions::from_mode(mode);

@@ -64,7 +64,7 @@ pub(crate) fn run(args: &[&str]) -> Outcome {
 /// Builds the targets; gives the folder they are in.
 fn build(targets: &[&Target]) -> Outcome<PathBuf> {
     let host = host()?;
-    let into = target::folder().join("build");
+    let into = target::home().join("build");
     let mut command = shell::cargo(["build", "--release", "--manifest-path", "fuzz/Cargo.toml"]);
     // A target that is named keeps the flags from what runs in the build: macros, scripts.
     command.args(["--target", &host, "--bin", "seeds"]);

@@ -7,6 +7,7 @@ mod ci;
 mod demo;
 mod dist;
 mod docs;
+mod folder;
 mod fuzz;
 mod lint;
 mod peers;

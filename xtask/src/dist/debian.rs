@@ -1,7 +1,7 @@
 //! A Debian package.
 
-use super::{Goods, SHELLS, files, make_folder, put, write};
-use crate::{Outcome, shell};
+use super::{Goods, SHELLS, put, write};
+use crate::{Outcome, folder, shell};
 use std::path::Path;
 use std::process::Command;
 
@@ -24,7 +24,7 @@ pub(super) fn package(goods: &Goods, scratch: &Path, folder: &Path) -> Outcome<S
     let root = scratch.join("deb");
     let shared = root.join("usr/share");
     put(&goods.binary, &root.join("usr/bin/ply"), 0o755)?;
-    for page in files(&goods.man)? {
+    for page in folder::files(&goods.man)? {
         let packed = shared.join("man/man1").join(page.file_name().unwrap_or_default());
         put(&page, &packed, 0o644)?;
         gzip(&packed)?;
@@ -38,7 +38,7 @@ pub(super) fn package(goods: &Goods, scratch: &Path, folder: &Path) -> Outcome<S
     gzip(&doc.join("changelog"))?;
     let kib = shell::capture(Command::new("du").args(["-sk", "--apparent-size"]).arg(&root))?;
     let kib = kib.split_whitespace().next().unwrap_or("0").to_owned();
-    make_folder(&root.join("DEBIAN"))?;
+    folder::make(&root.join("DEBIAN"))?;
     let control = CONTROL.replace("VERSION", &goods.version).replace("KIB", &kib);
     write(&root.join("DEBIAN/control"), control.as_bytes())?;
     let name = format!("plywood_{}_amd64.deb", goods.version);

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Outcome, shell};
+use crate::{Outcome, folder, shell};
 
 pub(super) struct Target {
     pub(super) name: &'static str,
@@ -46,17 +46,17 @@ const PATIENCE: u32 = 25;
 const SANITIZER: (&str, &str) = ("ASAN_OPTIONS", "detect_leaks=0:quarantine_size_mb=16");
 
 /// Where all of it lies.
-pub(super) fn folder() -> PathBuf {
+pub(super) fn home() -> PathBuf {
     shell::root().join("target/fuzz")
 }
 
 impl Target {
     fn corpus(&self) -> PathBuf {
-        folder().join("corpus").join(self.name)
+        home().join("corpus").join(self.name)
     }
 
     fn seeds(&self) -> PathBuf {
-        folder().join("seeds").join(self.name)
+        home().join("seeds").join(self.name)
     }
 
     /// What earlier runs found worth keeping, each input the smallest that reaches what it reaches.
@@ -66,18 +66,18 @@ impl Target {
 
     /// The same, taken out.
     fn kept(&self) -> PathBuf {
-        folder().join("kept").join(self.name)
+        home().join("kept").join(self.name)
     }
 
     /// Writes what it begins with, and makes the folder of what it will find worth keeping.
     pub(super) fn plant(&self, program: &Path) -> Outcome {
-        for folder in [self.corpus(), folder().join("found"), folder().join("log")] {
-            make_folder(&folder)?;
+        for folder in [self.corpus(), home().join("found"), home().join("log")] {
+            folder::make(&folder)?;
         }
-        emptied(&self.kept())?;
+        folder::emptied(&self.kept())?;
         if self.archive().is_file() {
             let mut take_out = Command::new("tar");
-            shell::run(take_out.arg("-C").arg(self.kept()).arg("-xzf").arg(self.archive()))?;
+            shell::run(take_out.arg("-C").arg(home().join("kept")).arg("-xzf").arg(self.archive()))?;
         }
         let mut command = Command::new(program);
         shell::run(command.env(SANITIZER.0, SANITIZER.1).arg(self.name).arg(self.seeds()))
@@ -85,22 +85,18 @@ impl Target {
 
     /// Keeps what reaches anything: of all that is known, the fewest and shortest inputs.
     pub(super) fn keep(&self, program: &Path) -> Outcome {
-        let merged = folder().join("merged").join(self.name);
-        emptied(&merged)?;
-        let log = folder().join("log").join(format!("{}-merge", self.name));
+        let merged = home().join("merged").join(self.name);
+        folder::emptied(&merged)?;
+        let log = home().join("log").join(format!("{}-merge", self.name));
         let log = File::create(&log).map_err(|why| format!("writing {}: {why}", log.display()))?;
         let mut command = self.command(program);
         command.args(["-set_cover_merge=1", &format!("-max_len={}", self.longest)]).arg(&merged);
         shell::run(command.args([self.kept(), self.corpus()]).stderr(log))?;
         let archive = self.archive();
-        make_folder(archive.parent().unwrap_or(&archive))?;
-        let same = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--mode=644"];
+        folder::make(archive.parent().unwrap_or(&archive))?;
         // Under another name as long as it is not whole.
         let beside = archive.with_extension("new");
-        let mut pack = Command::new("tar");
-        pack.args(same).arg("--directory").arg(&merged).args(["--use-compress-program=gzip -9n", "-cf"]);
-        pack.arg(&beside).args(names(&merged)?);
-        shell::run(&mut pack)?;
+        folder::pack(&merged, "0", &beside)?;
         fs::rename(&beside, &archive).map_err(|why| format!("writing {}: {why}", archive.display()))
     }
 
@@ -110,7 +106,7 @@ impl Target {
             format!("-timeout={PATIENCE}"),
             format!("-rss_limit_mb={MEMORY}"),
             format!("-malloc_limit_mb={}", self.allocation),
-            format!("-artifact_prefix={}/{}-", folder().join("found").display(), self.name),
+            format!("-artifact_prefix={}/{}-", home().join("found").display(), self.name),
         ]);
         command
     }
@@ -118,7 +114,7 @@ impl Target {
     /// Fuzzes for so long: figures, or what was found and how it is seen again.
     pub(super) fn run(&self, program: &Path, seconds: u64) -> Outcome<String> {
         eprintln!("fuzzing {} for {seconds} s", self.name);
-        let log = folder().join("log").join(self.name);
+        let log = home().join("log").join(self.name);
         let file = File::create(&log).map_err(|why| format!("writing {}: {why}", log.display()))?;
         let mut command = self.command(program);
         command.args([format!("-max_total_time={seconds}"), format!("-max_len={}", self.longest)]);
@@ -158,23 +154,6 @@ impl Target {
         let mut command = self.command(program);
         shell::run(command.env("RUST_BACKTRACE", "1").arg(input))
     }
-}
-
-fn make_folder(folder: &Path) -> Outcome {
-    fs::create_dir_all(folder).map_err(|why| format!("making {}: {why}", folder.display()))
-}
-
-fn emptied(folder: &Path) -> Outcome {
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(|why| format!("removing {}: {why}", folder.display()))?;
-    }
-    make_folder(folder)
-}
-
-/// The names in a folder.
-fn names(folder: &Path) -> Outcome<Vec<std::ffi::OsString>> {
-    let failed = |why| format!("reading {}: {why}", folder.display());
-    fs::read_dir(folder).map_err(failed)?.map(|entry| Ok(entry.map_err(failed)?.file_name())).collect()
 }
 
 /// The file that the driver wrote the input into.
