@@ -49,12 +49,9 @@ pub(crate) fn take_in_turn(path: &Path, turn: &Path) -> Result<Lock, StoreError>
 
 /// Waits a moment while somebody has this turn.
 pub(crate) fn give_way(turn: &Path) {
-    let Ok(folder) = File::open(turn) else { return };
-    let started = Instant::now();
-    let mut pause = Duration::from_millis(1);
-    while matches!(try_flock(&folder, Mode::Shared), Ok(false)) && started.elapsed() < COURTESY {
-        std::thread::sleep(pause);
-        pause = pause.saturating_mul(2).min(Duration::from_millis(50));
+    if let Ok(folder) = File::open(turn) {
+        // Where it cannot be locked nobody waits by it.
+        let _ = poll(&folder, Mode::Shared, Instant::now(), COURTESY);
     }
 }
 
@@ -64,16 +61,24 @@ pub(crate) fn take_folder(path: &Path, mode: Mode) -> Result<Lock, StoreError> {
 }
 
 fn wait(file: File, path: &Path, mode: Mode, started: Instant) -> Result<Lock, StoreError> {
+    if poll(&file, mode, started, PATIENCE).map_err(io_error("lock", path))? {
+        return Ok(Lock(file));
+    }
+    let seconds = PATIENCE.as_secs();
+    Err(StoreError::Busy { path: path.to_owned(), seconds, holder: holder(&file) })
+}
+
+/// Locks a file, again and again until it is locked or so long has gone by; says whether it is.
+fn poll(file: &File, mode: Mode, started: Instant, patience: Duration) -> io::Result<bool> {
     let mut pause = Duration::from_millis(1);
-    while !try_flock(&file, mode).map_err(io_error("lock", path))? {
-        if started.elapsed() > PATIENCE {
-            let seconds = PATIENCE.as_secs();
-            return Err(StoreError::Busy { path: path.to_owned(), seconds, holder: holder(&file) });
+    while !try_flock(file, mode)? {
+        if started.elapsed() > patience {
+            return Ok(false);
         }
         std::thread::sleep(pause);
         pause = pause.saturating_mul(2).min(Duration::from_millis(50));
     }
-    Ok(Lock(file))
+    Ok(true)
 }
 
 /// Takes a lock if it is free at once.
