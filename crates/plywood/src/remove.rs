@@ -85,9 +85,9 @@ impl<'a> Removal<'a> {
     /// It has several names, or a container was made from it, and it is not forced.
     pub(crate) fn take(&mut self, found: &Found, force: bool) -> Result<Removed, Error> {
         let mut removed = Removed::default();
-        let entries: Vec<Record> = self.entries_of(&found.facts);
-        if found.by_name.is_some() && entries.len() > 1 {
-            self.untag(&mut removed, found);
+        let entries = self.entries_of(&found.facts);
+        if let Some(name) = found.by_name.as_ref().filter(|_| entries.len() > 1) {
+            untag(self.names, &mut removed, name, &found.facts);
             return Ok(removed);
         }
         let image = found.facts.image.as_ref().map(|image| image.id);
@@ -98,7 +98,7 @@ impl<'a> Removal<'a> {
         }
         let kept = users.iter().flat_map(|user| user.chains.iter().copied()).collect();
         match &found.by_name {
-            Some(_) => self.untag(&mut removed, found),
+            Some(name) => untag(self.names, &mut removed, name, &found.facts),
             None => untag_all(self.names, &mut removed, &entries, force)?,
         }
         for target in entries.iter().map(|record| record.facts.target) {
@@ -109,19 +109,25 @@ impl<'a> Removal<'a> {
         Ok(removed)
     }
 
-    fn untag(&mut self, removed: &mut Removed, found: &Found) {
-        if let Some(name) = &found.by_name {
-            untag(self.names, removed, name, &found.facts);
-        }
-    }
-
     /// Every entry for the same image that is still there: by ID, since several manifests may hold it.
     fn entries_of(&self, facts: &Facts) -> Vec<Record> {
+        let same = match &facts.image {
+            // An index that holds it for another platform than this host's is another image.
+            Some(image) => self
+                .catalog
+                .by_id(&image.id, &image.id)
+                .into_iter()
+                .map(|found| found.facts)
+                .filter(|f| f.image.as_ref().is_some_and(|other| other.id == image.id))
+                .collect(),
+            None => vec![facts.clone()],
+        };
         let is_there = |record: &Record| match &record.name {
             Some(name) => self.names.get(name).is_some_and(|target| target.digest == record.facts.target),
             None => !self.gone.contains(&record.facts.target),
         };
-        entries_of(self.catalog, facts).into_iter().filter(is_there).collect()
+        let entries = same.iter().flat_map(|f| self.catalog.entries_of(&f.target).collect::<Vec<_>>());
+        entries.filter(is_there).collect()
     }
 
     fn users(&mut self) -> Result<&[User], Error> {
@@ -142,21 +148,6 @@ impl Engine<'_> {
         };
         self.containers()?.into_iter().map(user).collect()
     }
-}
-
-/// Every entry for the same image: by ID, since several manifests may hold it.
-fn entries_of(catalog: &Catalog, facts: &Facts) -> Vec<Record> {
-    let same = match &facts.image {
-        // An index that holds it for another platform than this host's is another image.
-        Some(image) => catalog
-            .by_id(&image.id, &image.id)
-            .into_iter()
-            .map(|found| found.facts)
-            .filter(|f| f.image.as_ref().is_some_and(|other| other.id == image.id))
-            .collect(),
-        None => vec![facts.clone()],
-    };
-    same.iter().flat_map(|f| catalog.entries_of(&f.target).collect::<Vec<_>>()).collect()
 }
 
 /// A digest is no name of its own here, unless the image was pulled by it: it belongs to every tag of its repository that points there.
