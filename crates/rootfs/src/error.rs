@@ -58,7 +58,7 @@ pub enum RootfsError {
 }
 
 /// An absolute path, fit for a message.
-fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     let bytes = path.as_os_str().as_bytes();
     printable(bytes.strip_prefix(b"/").unwrap_or(bytes))
 }

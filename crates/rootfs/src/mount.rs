@@ -11,7 +11,7 @@ mod overlay;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ply_tree::path::printable;
+use crate::error::shown;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags, open, statx};
 use rustix::io::Errno;
@@ -66,7 +66,7 @@ pub enum MountError {
         source: io::Error,
     },
     /// What is mounted there is not to be unmounted, or nothing is there.
-    #[error("cannot unmount {}", printable(path.as_os_str().as_encoded_bytes()))]
+    #[error("cannot unmount {}", shown(path))]
     Unmount {
         /// Where.
         path: PathBuf,

@@ -246,7 +246,7 @@ fn what_is_mounted_over_a_mount_is_left_alone() {
     assert_eq!(fs::read_to_string(mounted.path().join("etc/motd")).unwrap(), "hello");
     // While somebody stands in it, it stays, and is listed.
     let open = fs::File::open(mounted.path().join("etc/motd")).unwrap();
-    refused(&ply.run(["umount", "on"]), 1, "cannot unmount");
+    refused(&ply.run(["umount", "on"]), 1, &format!("cannot unmount {}: ", mounted.path().display()));
     assert_eq!(listed(&ply).len(), 1);
     drop(open);
     ply.ok(["umount", "on"]);
