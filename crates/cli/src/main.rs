@@ -29,16 +29,22 @@ mod when;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::arguments::{Arguments, switches};
 use crate::context::Context;
 use crate::report::{Exit, Failure, report};
 
+fn parsed(mut matches: ArgMatches) -> Result<Arguments, clap::Error> {
+    Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut Arguments::command()))
+}
+
 fn main() -> ExitCode {
     clap_complete::CompleteEnv::with_factory(Arguments::command).complete();
-    let args: Vec<_> = switches::plain(std::env::args_os(), &Arguments::command()).into_iter().collect();
-    let arguments = match Arguments::try_parse_from(&args) {
+    // Made once: there are many verbs, and it is a good part of what a short command takes.
+    let command = Arguments::command();
+    let args = switches::plain(std::env::args_os(), &command);
+    let arguments = match command.try_get_matches_from(&args).and_then(parsed) {
         Ok(arguments) => arguments,
         // Docker's own for a `run` that it did not understand.
         Err(error) if error.use_stderr() && switches::is_run(&args) => {
