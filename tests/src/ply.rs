@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use crate::Input;
+use crate::{Input, output};
 
 /// The `ply` that was built with this test, in the same profile. Cargo is asked once a process, so that no old one
 /// is tested; where the test was not started by cargo, the one that is there is taken.
@@ -101,6 +101,17 @@ impl Ply {
         let ply = Self::new();
         ply.ok(["load", "-i", family().to_str().unwrap()]);
         ply
+    }
+
+    /// The binary in the folder, where somebody can start it who may not enter the folder that cargo builds in.
+    pub fn binary_for_all(&self) -> PathBuf {
+        let program = self.file("ply-for-all");
+        if !program.exists() {
+            // Written by another process: what is forked here meanwhile would hold it open, and it could not be started.
+            output(Command::new("cp").arg(binary()).arg(&program));
+            output(Command::new("chmod").arg("755").args([self.folder(), &program]));
+        }
+        program
     }
 
     /// A folder for files, gone with the store.

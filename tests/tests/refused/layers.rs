@@ -98,9 +98,8 @@ fn devices_without_privilege() {
     let layer =
         Tarball::new().folder("dev/").device("dev/null").file("dev/f", "1").device("dev/zero").finish();
     ply.write("image.tar", archive_of(&made(vec![layer]), "image:1").finish());
-    // Nobody may enter the folder, read the archive and write beside it; the binary is where he can start it.
-    let binary = ply.file("ply");
-    std::fs::copy(ply_tests::binary(), &binary).unwrap();
+    // Nobody may enter the folder, read the archive and write beside it.
+    let binary = ply.binary_for_all();
     ply_tests::output(Command::new("chmod").args(["-R", "a+rwX"]).arg(ply.folder()));
     let unpack = |more: &[&str]| {
         let mut command = Command::new("setpriv");

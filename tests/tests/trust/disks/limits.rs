@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use ply_tests::{Effort, Ply, Ran, archive_of, binary, layer, made, needs, tried};
+use ply_tests::{Effort, Ply, Ran, archive_of, layer, made, needs, tried};
 
 use super::{furnished, kept, refused, shell, unchanged};
 
@@ -131,15 +131,7 @@ fn short_files() {
 
 /// `ply` as a user who has nothing.
 pub(super) fn as_nobody(ply: &Ply, line: &str) -> Ran {
-    let program = ply.file("ply-for-all");
-    if !program.exists() {
-        // Nobody else may enter the folder that cargo builds in.
-        std::fs::hard_link(binary(), &program)
-            .or_else(|_| std::fs::copy(binary(), &program).map(drop))
-            .unwrap();
-        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
-        std::fs::set_permissions(ply.folder(), PermissionsExt::from_mode(0o755)).unwrap();
-    }
+    let program = ply.binary_for_all();
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program).args(line.split(' '));
     command.env("PLY_STORE", ply.store()).current_dir(ply.folder()).output().unwrap().into()

@@ -31,7 +31,7 @@ const READERS: [&str; 24] = [
     "grep new new:1",
     "check",
     "df",
-    "ps -a",
+    "ps -aq",
 ];
 
 const WRITERS: [&str; 14] = [
