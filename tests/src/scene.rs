@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use crate::oracle::{Oracle, World, reproducible};
 use crate::{Disk, Layout, Liar, Loss, Made, Packing, Ply, Recording, archive_of, layer, made, output};
@@ -41,6 +42,17 @@ impl Scene {
             Self::save(),
             Self::save_folder(),
         ]
+    }
+
+    /// Does this with each of them, two at a time: much of it is waiting.
+    pub fn each(work: impl Fn(Self) + Sync) {
+        let scenes = Mutex::new(Self::all().into_iter());
+        let next = || scenes.lock().unwrap().next();
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| std::iter::from_fn(next).for_each(&work));
+            }
+        });
     }
 
     /// Loads into a store that is not there yet, and nor is the folder that it is to lie in.

@@ -16,7 +16,7 @@ fn is_killed(status: ExitStatus) -> bool {
 
 #[test]
 fn at_random_moments() {
-    let times: u64 = Effort::asked().of(40, 500, 10_000);
+    let times: u64 = Effort::asked().of(12, 500, 10_000);
     let mut scenes: Vec<(Scene, Duration, u64)> = Scene::all().into_iter().map(timed).collect();
     let count = scenes.len() as u64;
     for (at, (scene, whole, kills)) in scenes.iter_mut().enumerate() {
@@ -56,7 +56,7 @@ fn at_every_system_call() {
     if !needs(&[STRACE]) {
         return;
     }
-    for scene in Scene::all() {
+    Scene::each(|scene| {
         let recording = scene.record(&["--threads", "1"]);
         assert!(recording.by_one_thread, "{}: strace counts the calls of each thread alone", scene.what);
         let calls: Vec<(&str, usize)> = recording
@@ -64,13 +64,13 @@ fn at_every_system_call() {
             .iter()
             .flat_map(|(call, (first, last))| (*first..=*last).map(move |when| (call.as_str(), when)))
             .collect();
-        let stride = Effort::asked().of(calls.len() / 4 + 1, 1, 1);
+        let stride = Effort::asked().of(calls.len() / 2 + 1, 1, 1);
         let killed = calls.iter().step_by(stride).filter(|(call, when)| is_killed(die(&scene, call, *when)));
         let kills = killed.count();
         // A run more or less that looks for something: not all make the same number of calls.
         assert!(kills >= calls.len().div_ceil(stride) * 9 / 10, "{}: {kills} of {calls:?}", scene.what);
         tried(&format!("killed at a system call of {}", scene.what), kills as u64, FOUND);
-    }
+    });
 }
 
 /// Lets a process die as it makes a call for the so manieth time, and looks at what it leaves.
@@ -95,10 +95,10 @@ fn between_any_two_changes() {
     if !needs(&[STRACE]) {
         return;
     }
-    for scene in Scene::all() {
+    Scene::each(|scene| {
         let recording = scene.record(&[]);
         let steps = &recording.steps;
-        let stride = Effort::asked().of(steps.len() / 3 + 1, 1, 1);
+        let stride = Effort::asked().of(steps.len() / 2 + 1, 1, 1);
         let mut times = 0;
         for done in (0..=steps.len()).step_by(stride) {
             let mut disk = Disk::of(scene.before());
@@ -114,7 +114,7 @@ fn between_any_two_changes() {
             times += 1;
         }
         tried(&format!("died between two changes of {}", scene.what), times, FOUND);
-    }
+    });
 }
 
 /// No system call is unknown to those who kill and record: a new one must be looked at.
@@ -123,12 +123,12 @@ fn all_calls_are_known() {
     if !needs(&[STRACE]) {
         return;
     }
-    for scene in Scene::all() {
+    Scene::each(|scene| {
         let calls = scene.record(&[]).calls;
         let unknown: Vec<&String> = calls
             .iter()
             .filter(|call| !CHANGING.contains(&call.as_str()) && !HARMLESS.contains(&call.as_str()))
             .collect();
         assert!(unknown.is_empty(), "{}: do these change files? {unknown:?}", scene.what);
-    }
+    });
 }

@@ -37,16 +37,16 @@ fn no_state_loses_what_was_acknowledged() {
         return;
     }
     let effort = Effort::asked();
-    for scene in Scene::all() {
+    Scene::each(|scene| {
         let is_load = ["load", "load, the first"].contains(&scene.what);
-        let times = if is_load { effort.of(20, 1000, 20_000) } else { effort.of(6, 100, 2000) };
+        let times = if is_load { effort.of(10, 1000, 20_000) } else { effort.of(3, 100, 2000) };
         states(&scene, &scene.record(&[]), times, 12);
         tried(
             &format!("power lost during {}", scene.what),
             times,
             "nothing acknowledged lost, no state unsound",
         );
-    }
+    });
 }
 
 /// Each sync is needed: without it some state loses something. A sync that finds all durable is there for what a killed
@@ -56,7 +56,7 @@ fn no_sync_can_go() {
     if !needs(&[STRACE]) {
         return;
     }
-    for scene in Scene::all() {
+    Scene::each(|scene| {
         let recording = scene.record(&[]);
         let (mut needed, mut idle) = (0, 0);
         for sync in recording.syncs() {
@@ -79,7 +79,7 @@ fn no_sync_can_go() {
         }
         let ended = "without any one of them a state was lost or unsound";
         tried(&format!("syncs of {}, {idle} others aside that had nothing to do", scene.what), needed, ended);
-    }
+    });
 }
 
 /// Looks for a state that is not sound when a sync of a file or folder is left out, and those after it that repeat it: one
@@ -116,7 +116,7 @@ fn what_a_killed_process_left_is_not_relied_on() {
         return;
     }
     let effort = Effort::asked();
-    for scene in Scene::all() {
+    Scene::each(|scene| {
         let first = scene.record(&[]);
         let stride = effort.of(first.steps.len() / 2 + 1, 1, 1);
         let mut times = 0;
@@ -148,5 +148,5 @@ fn what_a_killed_process_left_is_not_relied_on() {
         }
         let ended = "nothing acknowledged lost, no state unsound";
         tried(&format!("killed during {}, again or prune, power lost", scene.what), times, ended);
-    }
+    });
 }

@@ -130,7 +130,7 @@ fn loading_heals_what_nobody_has_found() {
     let whole = Whole::shared();
     let kinds = kinds(Effort::asked());
     let mut count = 0;
-    for (number, kind) in kinds.iter().enumerate().step_by(Effort::asked().of(4, 2, 1)) {
+    for (number, kind) in kinds.iter().enumerate().step_by(Effort::asked().of(4, 3, 1)) {
         // Even numbers alone would never hurt half of the classes.
         let damaged = damaged(&whole, number + number / 4 % 6, *kind);
         let input = if number % 4 == 0 { Input::File } else { Input::Pipe };

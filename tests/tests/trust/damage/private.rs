@@ -106,7 +106,7 @@ fn records_of_containers_are_errors_that_name_them() {
 fn names_that_are_damaged_lose_nothing() {
     let whole = Whole::shared();
     let (mut count, mut refused) = (0, 0);
-    for (number, kind) in kinds(Effort::asked()).iter().enumerate().step_by(Effort::asked().of(6, 4, 1)) {
+    for (number, kind) in kinds(Effort::asked()).iter().enumerate().step_by(Effort::asked().of(6, 6, 1)) {
         let class = if number % 4 == 3 { "version" } else { "index.json" };
         let (ply, file, told) = damaged(&whole, class, number, *kind);
         let answers = whole.answers.values().flat_map(|answers| some(answers, number));

@@ -62,7 +62,7 @@ fn writers_at_every_size() {
         return;
     }
     let case = Case::new();
-    let sizes: u64 = Effort::asked().of(6, 40, 160);
+    let sizes: u64 = Effort::asked().of(4, 40, 160);
     let (mut refusals, mut done) = (0, 0);
     for (line, makes) in WRITERS {
         let command = format!("ply {line}");
