@@ -17,6 +17,8 @@ pub(super) struct Settings<'a> {
     pub(super) keep: bool,
 }
 
+const WITH_VALUES: [&str; 4] = ["--seconds", "--jobs", "--only", "--input"];
+
 impl<'a> Settings<'a> {
     pub(super) fn parse(args: &[&'a str]) -> Outcome<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -26,6 +28,9 @@ impl<'a> Settings<'a> {
             if option == "--keep" {
                 settings.keep = true;
                 continue;
+            }
+            if !WITH_VALUES.contains(&option) {
+                return Err(format!("takes {} and --keep, not {option}", WITH_VALUES.join(", ")));
             }
             let value = *args.next().ok_or_else(|| format!("{option} wants a value"))?;
             let number = || value.parse().ok().filter(|number| *number > 0);
@@ -37,10 +42,7 @@ impl<'a> Settings<'a> {
                     settings.jobs = jobs.ok_or_else(not_a_number)?;
                 }
                 "--only" => settings.only = Some(value),
-                "--input" => settings.input = Some(Path::new(value)),
-                _ => {
-                    return Err(format!("takes --seconds, --jobs, --only, --input and --keep, not {option}"));
-                }
+                _ => settings.input = Some(Path::new(value)),
             }
         }
         Ok(settings)
@@ -50,6 +52,12 @@ impl<'a> Settings<'a> {
 #[cfg(test)]
 mod tests {
     use super::Settings;
+
+    #[test]
+    fn an_option_that_is_not_there_is_named_with_those_that_are() {
+        let why = Settings::parse(&["--nope"]).unwrap_err();
+        assert!(why.starts_with("takes --seconds") && why.ends_with("not --nope"), "{why}");
+    }
 
     #[test]
     fn words_are_understood_or_refused() {
