@@ -163,6 +163,7 @@ fn what_is_refused_leaves_no_trace() {
     check(&["import", "good", "x", "-c", "ENV a=${b?gone}"], 2, &["b: gone"]);
     check(&["import", "good", "x", "--platform", "toaster"], 2, &["toaster"]);
     check(&["squash", "no-such", "-t", "x"], 1, &["No such image: no-such"]);
+    check(&["squash", "app:1.1~1", "-t", "x"], 2, &["app:1.1~1: layers alone have files, but no config"]);
     check(&["squash", "app:1.1", "-t", "x", "--from", "99"], 2, &["no layer 99"]);
     check(&["squash", "app:1.1", "-t", "UPPER"], 1, &["must be lowercase"]);
     check(&["squash", "app:1.1", "-t", "x", "--platform", "linux/s390x"], 1, &["linux/s390x"]);

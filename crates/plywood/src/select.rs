@@ -6,6 +6,7 @@ use ply_image::{Descriptor, Document, Image, MediaType, Platform, Target, raw_do
 use ply_reference::{IdPrefix, Query, Reference};
 use ply_store::{Catalog, Facts, Match};
 
+use crate::files::split_down;
 use crate::measure::{measure, measure_members};
 use crate::registry::Remote;
 use crate::spelled::Spelled;
@@ -312,7 +313,13 @@ pub(crate) fn parse_canonical(name: &str) -> Option<Reference> {
 
 /// Finds an image in a catalog, as Docker does: a name before an ID.
 pub(crate) fn find(catalog: &Catalog, wanted: &str) -> Result<Found, Error> {
-    let query = Query::parse(wanted)?;
+    let query = Query::parse(wanted).map_err(|why| match split_down(wanted) {
+        (_, 0) => why.into(),
+        _ => Error::Misuse(format!(
+            "{}: layers alone have files, but no config and no ID: ls, cat, diff, export, mount and the like take it",
+            crate::error::shown(wanted)
+        )),
+    })?;
     if let Some(reference) = query.reference()
         && let Some(found) = by_reference(catalog, reference)
     {
