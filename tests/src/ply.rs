@@ -86,8 +86,9 @@ impl Ply {
 
     /// An empty folder for a store that lies in it as this one does: on a disk, or in memory, where syncs cost nothing.
     pub fn beside(&self, in_memory: bool) -> Self {
-        let memory = Path::new("/dev/shm");
-        let beside = if in_memory && memory.is_dir() { Self::within(memory) } else { Self::new() };
+        // What lies there is kept, so it is a disk, wherever other temporary files are.
+        let place = Path::new(if in_memory { "/dev/shm" } else { "/var/tmp" });
+        let beside = if place.is_dir() { Self::within(place) } else { Self::new() };
         Self { store: self.store, threads: self.threads, ..beside }
     }
 
