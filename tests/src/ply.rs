@@ -78,6 +78,12 @@ impl Ply {
         Self { folder, store: "store", threads: None }
     }
 
+    /// An empty store on a disk, wherever temporary files are: for what would fill a memory, and for what is about disks.
+    pub fn on_disk() -> Self {
+        let kept = Path::new("/var/tmp");
+        if kept.is_dir() { Self::within(kept) } else { Self::new() }
+    }
+
     /// The same with the store elsewhere in the folder.
     #[must_use]
     pub fn with_store(self, store: &'static str) -> Self {
@@ -86,9 +92,8 @@ impl Ply {
 
     /// An empty folder for a store that lies in it as this one does: on a disk, or in memory, where syncs cost nothing.
     pub fn beside(&self, in_memory: bool) -> Self {
-        // What lies there is kept, so it is a disk, wherever other temporary files are.
-        let place = Path::new(if in_memory { "/dev/shm" } else { "/var/tmp" });
-        let beside = if place.is_dir() { Self::within(place) } else { Self::new() };
+        let memory = Path::new("/dev/shm");
+        let beside = if in_memory && memory.is_dir() { Self::within(memory) } else { Self::on_disk() };
         Self { store: self.store, threads: self.threads, ..beside }
     }
 

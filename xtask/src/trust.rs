@@ -3,6 +3,7 @@
 use crate::{Outcome, shell};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 /// How hard the tests try.
@@ -10,8 +11,10 @@ const EFFORT: &str = "PLY_TRUST";
 /// The file in which they leave their figures.
 const REPORT: &str = "PLY_TRUST_REPORT";
 /// Where their stores lie, unless told: thousands of them, and on a disk most of the time would be its syncs. What is about
-/// disks looks for one.
+/// disks looks for one, as does what is too large.
 const MEMORY: (&str, &str) = ("TMPDIR", "/dev/shm");
+/// What must be free there: in a container it is often 64 MiB.
+const ROOM: u64 = 4 << 30;
 /// Tests at once, unless told: of two cores a third would be idle with one each, since they wait for processes, locks and delays.
 const AT_ONCE: (&str, &str) = ("RUST_TEST_THREADS", "4");
 
@@ -38,11 +41,12 @@ pub(crate) fn tests(effort: &str, more: &[(&str, &str)]) -> Outcome {
     shell::run_shown(&mut shell::cargo(["test", "--workspace", "--test", "trust", "--no-run"]))?;
     let mut command = shell::cargo(["test", "--workspace", "--test", "trust"]);
     command.env(EFFORT, effort).env(REPORT, &report).envs(more.iter().copied());
-    for (name, value) in [MEMORY, AT_ONCE] {
-        let is_told = std::env::var_os(name).is_some();
-        if !is_told && (name != MEMORY.0 || Path::new(value).is_dir()) {
-            command.env(name, value);
-        }
+    let is_told = |name| std::env::var_os(name).is_some();
+    if !is_told(AT_ONCE.0) {
+        command.env(AT_ONCE.0, AT_ONCE.1);
+    }
+    if !is_told(MEMORY.0) && free(Path::new(MEMORY.1)).is_some_and(|free| free >= ROOM) {
+        command.env(MEMORY.0, MEMORY.1);
     }
     let start = Instant::now();
     let result = shell::run_shown(&mut command);
@@ -51,6 +55,13 @@ pub(crate) fn tests(effort: &str, more: &[(&str, &str)]) -> Outcome {
     }
     eprintln!("trust, {effort}: {:.0} s", start.elapsed().as_secs_f64());
     result
+}
+
+/// The bytes that may still be written there, where that can be told.
+fn free(folder: &Path) -> Option<u64> {
+    let said =
+        shell::capture(Command::new("df").args(["--block-size=1", "--output=avail"]).arg(folder)).ok()?;
+    said.lines().last()?.trim().parse().ok()
 }
 
 /// The report as a table of Markdown, in the order of what was tried.

@@ -77,7 +77,7 @@ fn verbs(ply: &Ply, archive: &Path) -> Vec<(&'static str, u64)> {
 }
 
 fn check(what: &str, archive: &[u8], most: u64) {
-    let ply = Ply::new();
+    let ply = Ply::on_disk();
     let path = ply.write("archive.tar", archive);
     let taken = verbs(&ply, &path);
     let worst = taken.iter().max_by_key(|(_, kib)| kib).unwrap();
@@ -111,7 +111,7 @@ fn large_layers() {
 #[test]
 fn large_plain_layers() {
     let len = large();
-    let ply = Ply::new();
+    let ply = Ply::on_disk();
     let path = ply.file("archive.tar");
     let config = json!({"architecture": ply_tests::host_architecture(), "os": "linux", "rootfs": {"type": "layers", "diff_ids": [diff_id(len)]}});
     let documents = ply_tests::Tarball::new()
