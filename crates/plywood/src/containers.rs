@@ -193,8 +193,7 @@ impl Engine<'_> {
         match self.container(wanted) {
             Ok(container) => {
                 if force {
-                    let mounts = self.store.mounts_of(&container.id)?;
-                    mounts.iter().rev().try_for_each(|mount| self.end(mount))?;
+                    self.end_mounts_of(&container.id)?;
                 }
                 let was_there = self.store.remove_container(&container, empty)?;
                 was_there.then_some(()).ok_or_else(none)
@@ -204,10 +203,16 @@ impl Engine<'_> {
                 let ids = self.store.container_ids()?;
                 // Where several begin so, the record would not have been read.
                 let id = ids.iter().find(|id| id.begins_with(&prefix)).ok_or_else(none)?;
+                self.end_mounts_of(id)?;
                 self.store.remove_damaged_container(id, empty)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Unmounts a container, wherever it is mounted.
+    fn end_mounts_of(&self, id: &ContainerId) -> Result<(), Error> {
+        self.store.mounts_of(id)?.iter().rev().try_for_each(|mount| self.end(mount))
     }
 
     /// Deletes a file or directory of a container: what it is in a layer below stays there, hidden.

@@ -320,11 +320,7 @@ impl Store {
             }
             lock => lock?,
         };
-        // Whoever mounts one holds that lock as well.
-        if let Some(mount) = self.mounts_of(&container.id)?.first() {
-            let (name, at) = (container.name.clone(), mount.directory.clone());
-            return Err(StoreError::Mounted { name, at }.into());
-        }
+        self.refuse_mounted(&container.id, &container.name)?;
         if !self.unpublish_container(&folder, container)? {
             return Ok(false);
         }
@@ -342,10 +338,19 @@ impl Store {
         empty: impl FnOnce(&Path) -> Result<(), E>,
     ) -> Result<(), E> {
         let _lock = self.change_container(id)?;
+        self.refuse_mounted(id, &id.short())?;
         let folder = self.container_folder(id);
         let path = folder.config();
         fs::remove_file(&path).map_err(io_error("remove", &path))?;
         folder.remove(empty)
+    }
+
+    /// An error if it is mounted: for whoever holds its lock, as whoever mounts it does.
+    fn refuse_mounted(&self, id: &ContainerId, name: &str) -> Result<(), StoreError> {
+        match self.mounts_of(id)?.first() {
+            Some(mount) => Err(StoreError::Mounted { name: name.to_owned(), at: mount.directory.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// The record first, and the name last, under the lock of those who give names: the same name may be given again at

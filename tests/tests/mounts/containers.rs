@@ -154,6 +154,25 @@ fn one_that_is_mounted_stays() {
     assert_eq!(blobs(&ply), 0);
 }
 
+/// Its record cannot say what it is called; that of the mount says where it is.
+#[test]
+fn one_whose_record_is_damaged_is_unmounted_before_it_goes() {
+    if !mounts_images() {
+        return;
+    }
+    let ply = made();
+    let mounted = Mounted::image(&ply, &["try"], "on");
+    fs::write(mounted.path().join("new"), "new").unwrap();
+    let id = ply.ok(["ps", "-aq", "--no-trunc"]);
+    let folder = ply.store().join("ply/containers").join(&id);
+    assert!(folder.join("upper/new").exists());
+    fs::write(folder.join("config.json"), "{}").unwrap();
+    refused(&ply.run(["rm", &id]), 1, "config.json");
+    assert!(mounted.path().join("new").exists());
+    ply.ok(["rm", "-f", &id]);
+    assert_eq!((mounted.options(), listed(&ply).len(), folder.exists()), (None, 0, false));
+}
+
 #[test]
 fn programs_run_in_it() {
     if !mounts_images() || !ply_tests::needs(&[("busybox", "busybox-static")]) {
