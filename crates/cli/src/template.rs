@@ -23,6 +23,8 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use gtmpl_ng::{Context, Func, Limits, Value};
 
 use self::rewrite::Rewritten;
@@ -42,12 +44,15 @@ pub(crate) use self::{
 const STEPS: usize = 1_000_000;
 /// The most one rendering, or one function, may give: 16 MiB.
 const OUTPUT: usize = 16 << 20;
+/// The longest one try of a rendering may take: a step may go through all of a large document.
+const TIME: Duration = Duration::from_secs(30);
 
 /// A parsed template.
 pub(crate) struct Template {
     source: String,
     rewritten: Rewritten,
     typed: gtmpl_ng::Template,
+    time: Duration,
 }
 
 impl std::fmt::Debug for Template {
@@ -63,9 +68,13 @@ impl Template {
     ///
     /// It is no template: [`TemplateError::Parse`].
     pub(crate) fn parse(text: &str) -> Result<Self, TemplateError> {
+        Self::within(TIME, text)
+    }
+
+    fn within(time: Duration, text: &str) -> Result<Self, TemplateError> {
         let rewritten = Rewritten::new(text);
-        let typed = engine(text, &rewritten, &functions::all::<false>())?;
-        Ok(Self { source: text.to_owned(), rewritten, typed })
+        let typed = engine(text, &rewritten, &functions::all::<false>(), time)?;
+        Ok(Self { source: text.to_owned(), rewritten, typed, time })
     }
 
     /// Fills the template. Nothing is printed on the way: it is all or an error.
@@ -82,7 +91,7 @@ impl Template {
         let Some(document) = data.raw() else {
             return Err(TemplateError::execute::<false>(&error, &self.source, &self.rewritten));
         };
-        let raw = engine(&self.source, &self.rewritten, &functions::all::<true>())?;
+        let raw = engine(&self.source, &self.rewritten, &functions::all::<true>(), self.time)?;
         raw.render(&Context::from(document))
             .map_err(|error| TemplateError::execute::<true>(&error, &self.source, &self.rewritten))
     }
@@ -90,7 +99,7 @@ impl Template {
     /// The heading of a table: its template, filled with headings. As in Docker, an error ends it early.
     fn heading(text: &str, headings: impl Iterator<Item = (String, Value)>) -> Result<String, TemplateError> {
         let functions = [functions::all::<false>().as_slice(), &functions::of_headers()].concat();
-        let template = engine(text, &Rewritten::new(text), &functions)?;
+        let template = engine(text, &Rewritten::new(text), &functions, TIME)?;
         let mut written = Vec::new();
         _ = template.execute(&mut written, &Context::from(Value::Map(headings.collect())));
         Ok(String::from_utf8_lossy(&written).into_owned())
@@ -101,13 +110,15 @@ fn engine(
     source: &str,
     rewritten: &Rewritten,
     functions: &[(&str, Func)],
+    time: Duration,
 ) -> Result<gtmpl_ng::Template, TemplateError> {
     let parse = |text: &str| {
         let limits = Limits::default()
             .with_iterations(STEPS)
             .with_total_iterations(STEPS)
             .with_output_bytes(OUTPUT)
-            .with_function_output(OUTPUT);
+            .with_function_output(OUTPUT)
+            .with_deadline(time);
         let mut template = gtmpl_ng::Template::with_limits(limits);
         template.add_funcs(functions);
         template.parse(text).map(|()| template)

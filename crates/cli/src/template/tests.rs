@@ -69,6 +69,15 @@ fn limits_hold() {
 }
 
 #[test]
+fn no_step_takes_as_long_as_it_likes() {
+    let document = json!({"Config": {"Labels": {"large": "x".repeat(1 << 20)}}});
+    let slow = "{{range 10000}}{{$x := json $.Config.Labels}}{{end}}";
+    let template = Template::within(Duration::from_millis(100), slow).unwrap();
+    let error = template.render(&Data::document(&document, &IMAGE)).unwrap_err();
+    assert!(error.to_string().contains("did not finish within 100ms"), "{error}");
+}
+
+#[test]
 fn data_is_never_read_as_a_template() {
     let document = json!({"Os": "{{.ID}}", "Config": {"Labels": {"{{.ID}}": "}}"}}});
     let check = |template: &str, expect: &str| assert_eq!(inspect(&document, template).unwrap(), expect);
